@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+# The front door: Meson does the work.  Every target works on a fresh Debian 12
+# machine, as root or with sudo.
+
+BUILD ?= build
+comma := ,
+
+# Packages may have been installed since a build folder was configured: then what
+# Meson has found, and has not found, is looked up again.
+define configure
+	@test -f $(1)/build.ninja || meson setup $(2) $(1)
+	@test ! /var/lib/dpkg/status -nt $(1)/build.ninja || \
+		{ meson configure --clearcache $(1) && meson setup --reconfigure $(1) >/dev/null; }
+endef
+
+.PHONY: all deps build demo check check-sanitize bench install clean
+
+all: build
+
+deps:
+	@tools/deps.sh build
+
+build: deps
+	$(call configure,$(BUILD))
+	@ninja -C $(BUILD)
+
+demo: build
+	@tools/deps.sh demo
+	@demo/run
+
+check:
+	@tools/deps.sh build test
+	$(call configure,$(BUILD))
+	@ninja -C $(BUILD)
+	@tests/run --build $(BUILD)
+
+check-sanitize:
+	@tools/deps.sh build test
+	$(call configure,build-asan,-Db_sanitize=address$(comma)undefined -Dstatic=false)
+	@ninja -C build-asan
+	@tests/run --build build-asan --suite unit,parse,fuzz
+
+bench: build
+	@tools/deps.sh test
+	@bench/run
+
+install: build
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-asan

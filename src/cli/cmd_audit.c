@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * surety audit: a group's ledger against the kernel's own count, to the page.
+ *
+ * Both are read one after the other, so a group that is at work may differ: it
+ * is tried a few times, and the difference is called drift only when it stays.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "cli/audit.h"
+#include "cli/cmd.h"
+#include "cli/control.h"
+#include "cli/figures.h"
+
+enum { TRIES = 5, EXIT_DRIFT = 1 };
+
+struct outcome {
+	uint64_t ledger_bytes, kernel_bytes;
+	struct audit kernel;
+	char group[REFUSAL_GROUP];
+};
+
+static int compare(const char *target, struct outcome *out, struct err *err)
+{
+	autofree char *answer = control_ask(target, err);
+	json_t *figures = answer ? figures_parse(answer, err) : NULL, *rows, *row;
+	autofree pid_t *all = NULL;
+	autofree pid_t *distinct = NULL;
+	uint32_t nr_all = 0, nr_distinct = 0;
+	size_t i, n;
+	int r = -ENOMEM;
+
+	if (!figures)
+		return -1;
+	rows = json_object_get(figures, "processes");
+	n = json_array_size(rows) + 1;
+	all = calloc(n, sizeof(*all));
+	distinct = calloc(n, sizeof(*distinct));
+	json_array_foreach(rows, i, row) {
+		pid_t pid = (pid_t)json_integer_value(json_object_get(row, "pid"));
+
+		if (!all || !distinct)
+			break;
+		all[nr_all++] = pid;
+		if (!json_is_true(json_object_get(row, "shared")))
+			distinct[nr_distinct++] = pid;
+	}
+	snprintf(out->group, sizeof(out->group), "%s", json_string_value(json_object_get(figures, "group")));
+	out->ledger_bytes = figures_bytes(figures, "Committed_AS");
+	if (all && distinct)
+		r = audit_count((enum overcommit)figures_bytes(figures, "overcommit_memory"), distinct, nr_distinct, all, nr_all,
+				figures_bytes(figures, "started_ns"), &out->kernel);
+	json_decref(figures);
+	if (r < 0)
+		return err_set(err, EXIT_SURETY, "cannot audit group '%s': %s (free some memory)", target, strerror(-r));
+	out->kernel_bytes =
+		pages_to_bytes(out->kernel.space_pages + out->kernel.forced_pages + out->kernel.shmem_pages);
+	return 0;
+}
+
+static void print_outcome(const struct outcome *out, bool json)
+{
+	int64_t drift = (int64_t)(out->ledger_bytes - out->kernel_bytes);
+	json_t *object;
+
+	if (!json) {
+		printf("group %s: ledger %" PRIu64 " kB, kernel %" PRIu64 " kB (mappings %" PRIu64 ", copies %" PRIu64
+		       ", shared memory %" PRIu64 "): drift %" PRId64 " kB\n",
+		       out->group, out->ledger_bytes >> 10, out->kernel_bytes >> 10, pages_to_kib(out->kernel.space_pages),
+		       pages_to_kib(out->kernel.forced_pages), pages_to_kib(out->kernel.shmem_pages), drift / 1024);
+		if (out->kernel.unreadable)
+			printf("%" PRIu32 " processes could not be read: run it as their user\n", out->kernel.unreadable);
+		return;
+	}
+	object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "schema", "surety.audit/1", "group", out->group,
+			   "ledger_bytes", (json_int_t)out->ledger_bytes, "kernel_bytes", (json_int_t)out->kernel_bytes,
+			   "mappings_bytes", (json_int_t)pages_to_bytes(out->kernel.space_pages), "copies_bytes",
+			   (json_int_t)pages_to_bytes(out->kernel.forced_pages), "shmem_bytes",
+			   (json_int_t)pages_to_bytes(out->kernel.shmem_pages), "drift_bytes", (json_int_t)drift, "unreadable",
+			   (json_int_t)out->kernel.unreadable);
+	json_dumpf(object, stdout, JSON_COMPACT);
+	printf("\n");
+	json_decref(object);
+}
+
+static int audit_one(const char *target, bool json, struct err *err)
+{
+	struct outcome out;
+
+	for (int i = 0; i < TRIES; i++) {
+		if (compare(target, &out, err) < 0)
+			return -1;
+		if (out.ledger_bytes == out.kernel_bytes)
+			break;
+	}
+	print_outcome(&out, json);
+	return out.ledger_bytes == out.kernel_bytes ? 0 : EXIT_DRIFT;
+}
+
+struct audits {
+	const struct audit_opts *opts;
+	int status, nr;
+};
+
+static void audit_group(void *ctx, const char *name)
+{
+	struct audits *all = ctx;
+	struct err ignored; /* it ended meanwhile, or its supervisor was killed */
+	int r = audit_one(name, all->opts->json, &ignored);
+
+	all->nr += r >= 0;
+	if (r > 0)
+		all->status = r;
+}
+
+int cmd_audit(const struct audit_opts *opts, struct err *err)
+{
+	struct audits all = { opts, 0, 0 };
+
+	if (opts->target) {
+		all.status = audit_one(opts->target, opts->json, err);
+	} else {
+		(void)control_list(audit_group, &all);
+		if (!all.nr && !opts->json)
+			printf("no group is running\n");
+	}
+	if (all.status >= 0 && (fflush(stdout) || ferror(stdout)))
+		return err_set(err, EXIT_SURETY, "cannot write 'standard output': %s (is the disk full?)", strerror(errno));
+	return all.status;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * surety status: the figures of running groups, named as in /proc/meminfo.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/cmd.h"
+#include "cli/control.h"
+#include "cli/figures.h"
+#include "report/escape.h"
+
+/* The name is the process's own choice. */
+static void print_comm(const char *comm)
+{
+	autofree char *safe = escape_text(comm ? comm : "");
+
+	printf("  %s\n", safe ? safe : "");
+}
+
+static void print_processes(json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	printf("\n%10s %14s  %s\n", "PID", "Committed_AS", "COMMAND");
+	json_array_foreach(rows, i, row) {
+		printf("%10" JSON_INTEGER_FORMAT " ", json_integer_value(json_object_get(row, "pid")));
+		if (json_is_true(json_object_get(row, "shared")))
+			printf("%14s", "shared");
+		else
+			printf("%11" PRIu64 " kB", figures_bytes(row, "Committed_AS") >> 10);
+		print_comm(json_string_value(json_object_get(row, "comm")));
+	}
+}
+
+static int print_text(const char *answer, struct err *err)
+{
+	json_t *figures = figures_parse(answer, err);
+
+	if (!figures)
+		return -1;
+	printf("group %s: engine %s, overcommit_memory %" JSON_INTEGER_FORMAT ", supervisor %" JSON_INTEGER_FORMAT "\n\n",
+	       json_string_value(json_object_get(figures, "group")), json_string_value(json_object_get(figures, "engine")),
+	       json_integer_value(json_object_get(figures, "overcommit_memory")),
+	       json_integer_value(json_object_get(figures, "supervisor_pid")));
+	figures_print(figures, "CommitLimit");
+	figures_print(figures, "Committed_AS");
+	figures_print(figures, "Peak");
+	figures_print(figures, "Shmem");
+	figures_print(figures, "Reserved");
+	printf("%-14s %10" JSON_INTEGER_FORMAT "\n", "Charges:", json_integer_value(json_object_get(figures, "charges")));
+	printf("%-14s %10" JSON_INTEGER_FORMAT "\n", "Refusals:", json_integer_value(json_object_get(figures, "refusals")));
+	print_processes(json_object_get(figures, "processes"));
+	json_decref(figures);
+	return 0;
+}
+
+struct listing {
+	const struct status_opts *opts;
+	struct err *err;
+	int shown, failed;
+};
+
+static void show_group(void *ctx, const char *name)
+{
+	struct listing *list = ctx;
+	autofree char *answer = control_ask(name, NULL);
+
+	if (!answer)
+		return; /* its supervisor was killed: the socket is a left-over */
+	if (list->shown++ && !list->opts->json)
+		printf("\n");
+	if (list->opts->json)
+		fputs(answer, stdout);
+	else if (print_text(answer, list->err) < 0)
+		list->failed = -1;
+}
+
+int cmd_status(const struct status_opts *opts, struct err *err)
+{
+	struct listing list = { opts, err, 0, 0 };
+
+	if (opts->target) {
+		autofree char *answer = control_ask(opts->target, err);
+
+		if (!answer)
+			return -1;
+		if (opts->json)
+			fputs(answer, stdout);
+		else if (print_text(answer, err) < 0)
+			return -1;
+	} else {
+		(void)control_list(show_group, &list);
+		if (!list.shown && !opts->json)
+			printf("no group is running\n");
+	}
+	if (fflush(stdout) || ferror(stdout))
+		return err_set(err, EXIT_SURETY, "cannot write 'standard output': %s (is the disk full?)", strerror(errno));
+	return list.failed;
+}

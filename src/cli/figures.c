@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * figures: see the header.
+ */
+#include "cli/figures.h"
+
+#include <stdio.h>
+#include <string.h>
+
+json_t *figures_parse(const char *answer, struct err *err)
+{
+	json_t *figures = json_loads(answer, 0, NULL);
+	const char *schema = json_string_value(json_object_get(figures, "schema"));
+
+	if (!schema || strcmp(schema, "surety.status/1") != 0) {
+		json_decref(figures);
+		err_set(err, EXIT_SURETY, "cannot read the figures of the group: '%s' is not surety.status/1 (is its "
+			"supervisor of another version?)", schema ? schema : "");
+		return NULL;
+	}
+	return figures;
+}
+
+uint64_t figures_bytes(const json_t *figures, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(figures, name));
+}
+
+void figures_print(const json_t *figures, const char *name)
+{
+	char label[32];
+
+	snprintf(label, sizeof(label), "%s:", name);
+	printf("%-14s %10llu kB\n", label, (unsigned long long)(figures_bytes(figures, name) >> 10));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * figures: what status and audit read of a group's answer (surety.status/1).
+ */
+#ifndef SURETY_CLI_FIGURES_H
+#define SURETY_CLI_FIGURES_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Parses an answer.  NULL with ERR set when it is not one of this version. */
+json_t *figures_parse(const char *answer, struct err *err);
+
+/* A figure in bytes, 0 when absent. */
+uint64_t figures_bytes(const json_t *figures, const char *name);
+
+/* A line as /proc/meminfo has it: "Committed_AS:     12345 kB". */
+void figures_print(const json_t *figures, const char *name);
+
+#endif

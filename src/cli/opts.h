@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * opts: what the command line asked for, one structure a command.
+ *
+ * Filled once, before anything is opened or started, and then only read.
+ * Strings are borrowed from argv.  The members are named in options.def.
+ */
+#ifndef SURETY_CLI_OPTS_H
+#define SURETY_CLI_OPTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A number that was not given and has no default. */
+#define OPT_UNSET UINT64_MAX
+
+/* In the order of the words in options.def.  enum overcommit (core/mode.h) and
+ * enum on_refusal (engine/engine.h) are stored the same way. */
+enum report_format {
+	REPORT_TEXT,
+	REPORT_JSON,
+};
+
+enum engine_choice {
+	ENGINE_AUTO,
+	ENGINE_SECCOMP,
+	ENGINE_NULL,
+};
+
+/* Sizes are bytes, checked: at least a page where 0 would make no sense, and
+ * never beyond INT64_MAX. */
+struct run_opts {
+	uint64_t limit_bytes;         /* --limit, --overcommit-kbytes; or OPT_UNSET */
+	uint64_t ratio;               /* per cent; OPT_UNSET when by limit, and in modes 0 and 1 */
+	int mode;                     /* enum overcommit */
+	uint64_t memory_bytes;        /* or OPT_UNSET */
+	uint64_t swap_bytes;          /* or OPT_UNSET */
+	uint64_t admin_reserve_bytes;
+	uint64_t user_reserve_bytes;
+	int on_refusal;               /* enum on_refusal */
+	const char *report;           /* "-" is stderr */
+	int format;                   /* enum report_format */
+	bool summary;
+	const char *name;             /* or NULL */
+	int engine;                   /* enum engine_choice */
+	char **command;               /* at least one word, NULL at the end */
+};
+
+struct status_opts {
+	bool json;
+	const char *target; /* name of a group or a pid; or NULL */
+};
+
+struct audit_opts {
+	bool json;
+	const char *target; /* as above */
+};
+
+struct probe_opts {
+	bool json;
+	int engine; /* enum engine_choice */
+};
+
+struct help_opts {
+	const char *topic; /* name of a command, not yet looked up; or NULL */
+};
+
+union opts {
+#define COMMAND(name, operands, synopsis, summary, description) struct name##_opts name;
+#include "cli/commands.def"
+#undef COMMAND
+};
+
+#endif

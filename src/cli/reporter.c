@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reporter: see the header.
+ */
+#include "cli/reporter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "config.h"
+#include "report/record.h"
+
+#define REPORTER_NAME "surety-report"
+
+enum { REPORT_FD = 3 }; /* surety-report's --fd */
+
+int reporter_open(struct reporter *r, const struct run_opts *opts, struct err *err)
+{
+	memset(r, 0, sizeof(*r));
+	r->opts = opts;
+	r->pipe_fd = -1;
+	if (strcmp(opts->report, "-") == 0)
+		r->out_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, REPORT_FD);
+	else
+		r->out_fd = open(opts->report, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	if (r->out_fd < 0)
+		return err_set(err, EXIT_SURETY, "cannot write the report '%s': %s (give another --report FILE)", opts->report,
+			       strerror(errno));
+	return 0;
+}
+
+/* Beside our own program, as built; else where it is installed. */
+static void find_program(char *buf, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", buf, size - sizeof(REPORTER_NAME));
+	char *slash;
+
+	buf[n < 0 ? 0 : n] = '\0';
+	slash = strrchr(buf, '/');
+	if (slash) {
+		strcpy(slash + 1, REPORTER_NAME);
+		if (access(buf, X_OK) == 0)
+			return;
+	}
+	snprintf(buf, size, "%s/%s", SURETY_LIBEXECDIR, REPORTER_NAME);
+}
+
+static int spawn(struct reporter *r, const char *program, int read_fd)
+{
+	char *const argv[] = { (char *)REPORTER_NAME, (char *)"--format",
+			       (char *)(r->opts->format == REPORT_JSON ? "json" : "text"), (char *)"--fd", (char *)"3", NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int error;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, read_fd, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, r->out_fd, REPORT_FD);
+	error = posix_spawn(&r->pid, program, &actions, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	return -error;
+}
+
+static void start(struct reporter *r)
+{
+	char program[4096];
+	int fds[2], error;
+
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		error = errno;
+	} else {
+		find_program(program, sizeof(program));
+		error = -spawn(r, program, fds[0]);
+		close_fd(&fds[0]);
+		if (error)
+			close_fd(&fds[1]);
+	}
+	if (error) {
+		r->failed = true;
+		warn_line("cannot start '%s': %s (refusals are told without stacks)", REPORTER_NAME, strerror(error));
+		return;
+	}
+	r->pipe_fd = fds[1];
+	r->ops->ignore(r->engine, r->pid);
+}
+
+static void tell_briefly(const struct reporter *r, const struct refusal *x)
+{
+	char request[BYTES_FORMAT_MAX], committed[BYTES_FORMAT_MAX], limit[BYTES_FORMAT_MAX];
+	char line[512];
+	int n;
+
+	bytes_format(x->request_bytes, request);
+	bytes_format(x->committed_bytes, committed);
+	bytes_format(x->limit_bytes, limit);
+	/* The name is the job's to choose: a process id and numbers are not. */
+	n = snprintf(line, sizeof(line), "surety: refused %s of %s: process %d in group '%s': Committed_AS %s would pass "
+		     "CommitLimit %s\n", operation_name(x->op), request, x->pid, x->group, committed, limit);
+	if (n > 0 && write(r->out_fd, line, (size_t)n) < 0)
+		return; /* nowhere to tell it: --summary and status still count it */
+}
+
+void reporter_refused(void *ctx, const struct refusal *refusal, const struct capture *capture)
+{
+	struct reporter *r = ctx;
+
+	if (r->pipe_fd < 0 && !r->failed)
+		start(r);
+	if (r->pipe_fd >= 0 && record_write(r->pipe_fd, refusal, capture) == 0)
+		return;
+	if (r->pipe_fd >= 0) {
+		close_fd(&r->pipe_fd);
+		r->failed = true;
+		warn_line("'%s' has ended: refusals are told without stacks (was it killed?)", REPORTER_NAME);
+	}
+	tell_briefly(r, refusal);
+}
+
+void reporter_close(struct reporter *r)
+{
+	close_fd(&r->pipe_fd);
+	close_fd(&r->out_fd);
+	if (r->pid > 0)
+		while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+}

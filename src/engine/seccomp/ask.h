@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ask: one stopped call, as a request for commitment.
+ *
+ * The charge starts as an upper bound made from the arguments alone, which are
+ * registers of a stopped thread and cannot change.  `refine` looks at the
+ * caller's mappings and makes it exact; it is called only when the bound does
+ * not fit.
+ */
+#ifndef SURETY_ENGINE_SECCOMP_ASK_H
+#define SURETY_ENGINE_SECCOMP_ASK_H
+
+#include "engine/seccomp/group.h"
+
+struct ask {
+	struct group *g;
+	struct task *t;
+	const struct seccomp_notif *req;
+	bool compat;        /* an i386 call */
+	uint64_t arg[6];    /* as the call takes them, unpacked where it takes a structure */
+	enum operation op;
+	enum flight flight; /* what a grant starts */
+	struct charge charge;
+	void (*refine)(struct ask *ask);
+	bool odd;           /* see task.flight_odd */
+	int error;          /* errno of a refusal; 0 with VALUE for brk */
+	int64_t value;
+
+	uint64_t start, end;    /* range of addresses that the call is about */
+	uint64_t sum;           /* refine's running total */
+	struct object *reserve; /* whose holes are to be reserved, to SIZE */
+	uint64_t size_pages;
+	uint64_t brk;           /* the break after a grant */
+	struct space *forced;   /* that a poke copies a page in */
+	uint64_t exec_pages;    /* all that the new image needs */
+	uint64_t exec_args;     /* of these, for arguments */
+};
+
+/* Reads the call.  Returns true when it asks for something; false when it may
+ * go on as it is (what it changes has then been noted). */
+bool ask_read(struct ask *ask, struct group *g, struct task *t, const struct seccomp_notif *req);
+
+/* The grant is given: what follows from it is noted, before the call goes on. */
+void ask_granted(struct ask *ask);
+
+/* One file each: mappings, processes, shared memory. */
+bool ask_mmap(struct ask *ask);
+bool ask_brk(struct ask *ask);
+bool ask_mprotect(struct ask *ask);
+bool ask_mremap(struct ask *ask);
+bool ask_shadow_stack(struct ask *ask);
+
+bool ask_fork(struct ask *ask);
+bool ask_clone3(struct ask *ask);
+bool ask_execve(struct ask *ask);
+bool ask_execveat(struct ask *ask);
+bool ask_poke(struct ask *ask);
+
+bool ask_shmget(struct ask *ask);
+bool ask_shmem_made(struct ask *ask);
+bool ask_ftruncate(struct ask *ask);
+bool ask_fallocate(struct ask *ask);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ask_map: calls that change the caller's own mappings.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/bytes.h"
+#include "engine/seccomp/ask.h"
+#include "engine/seccomp/object.h"
+#include "engine/seccomp/space.h"
+#include "sys/procfs.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+static enum overcommit mode_of(const struct ask *ask)
+{
+	return ask->g->ledger->limit.mode;
+}
+
+/* Pages of VMA inside the call's range. */
+static uint64_t overlap_pages(const struct ask *ask, const struct vma *vma)
+{
+	uint64_t start = vma->start > ask->start ? vma->start : ask->start;
+	uint64_t end = vma->end < ask->end ? vma->end : ask->end;
+
+	return end > start ? (end - start) >> PAGE_SHIFT : 0;
+}
+
+static void set_range(struct ask *ask, uint64_t addr, uint64_t len)
+{
+	uint64_t pages = bytes_to_pages(len + (addr & (PAGE_BYTES - 1)));
+
+	ask->start = addr & ~(PAGE_BYTES - 1);
+	if (__builtin_add_overflow(ask->start, pages_to_bytes(pages), &ask->end))
+		ask->end = UINT64_MAX;
+}
+
+static int sum_replaced(void *ctx, const struct vma *vma, const char *name)
+{
+	struct ask *ask = ctx;
+	uint64_t overlap = overlap_pages(ask, vma);
+
+	(void)name;
+	if (overlap)
+		ask->sum += rules_replaced_pages(mode_of(ask), vma, overlap);
+	return 0;
+}
+
+/* A fixed mapping gives back what it covers; one of hugetlbfs is free. */
+static void refine_mmap(struct ask *ask)
+{
+	int flags = (int)ask->arg[3];
+	struct object *obj;
+
+	ask->sum = 0;
+	space_count(ask->g, ask->t->proc->space, sum_replaced, ask);
+	if ((flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE))
+		ask->charge.pages -= ask->sum < ask->charge.pages ? ask->sum : ask->charge.pages;
+	if (!(flags & MAP_ANONYMOUS) && object_of_fd(ask->g, ask->t->tid, (int)ask->arg[4], &obj) == FILE_HUGETLB)
+		ask->charge.pages = 0;
+}
+
+/* A shared mapping of a memfd or tmpfs file: its holes can be filled by faults. */
+static bool ask_reserve(struct ask *ask, struct object *obj)
+{
+	uint64_t holes = object_holes(obj, obj->size_pages);
+
+	if (obj->mapped && obj->reserved >= holes)
+		return false;
+	ask->op = OP_SHMEM;
+	ask->charge = (struct charge){ HOLDER_OBJECT, holes > obj->reserved ? holes - obj->reserved : 0,
+				       RULE_SHMEM_RESERVE };
+	ask->reserve = obj;
+	ask->size_pages = obj->size_pages;
+	return true;
+}
+
+bool ask_mmap(struct ask *ask)
+{
+	uint64_t len = ask->arg[1];
+	int prot = (int)ask->arg[2], flags = (int)ask->arg[3];
+	enum file_kind kind = flags & MAP_ANONYMOUS ? FILE_NONE : FILE_PLAIN;
+	struct object *obj = NULL;
+
+	if (!(flags & MAP_ANONYMOUS) && (flags & MAP_SHARED))
+		kind = object_of_fd(ask->g, ask->t->tid, (int)ask->arg[4], &obj);
+	if (obj)
+		return ask_reserve(ask, obj);
+	ask->op = OP_MMAP;
+	ask->charge = rules_mmap(mode_of(ask), len, prot, flags, kind);
+	ask->odd = (flags & (MAP_HUGETLB | MAP_GROWSDOWN)) || (flags & MAP_TYPE) == MAP_DROPPABLE;
+	if (ask->charge.pages == 0 && !ask->odd)
+		return false;
+	set_range(ask, ask->arg[0], len);
+	if (ask->charge.holder == HOLDER_OBJECT) {
+		ask->flight = FLIGHT_OBJECT;
+	} else {
+		ask->flight = FLIGHT_SPACE;
+		ask->refine = refine_mmap;
+	}
+	return true;
+}
+
+struct heap {
+	uint64_t start_brk, brk, end;
+	bool holds_brk;
+};
+
+static int find_heap(void *ctx, const struct vma *vma, const char *name)
+{
+	struct heap *heap = ctx;
+
+	if (strcmp(name, "[heap]") != 0)
+		return 0;
+	if (vma->end > heap->end)
+		heap->end = vma->end;
+	if (heap->brk > vma->start && heap->brk <= vma->end)
+		heap->holds_brk = true;
+	return 0;
+}
+
+/* The break as the kernel has it.  We know what was granted; whether it was
+ * carried out shows in the counters, or else in maps. */
+static uint64_t current_brk(struct ask *ask, struct space *s)
+{
+	uint64_t expected = s->data + s->landed;
+	struct heap heap = { .brk = s->brk };
+	struct task_stat st;
+
+	if (s->brk && s->brk_unsure && !s->exact_only) {
+		space_look(ask->g, s);
+		s->brk_unsure = s->data != expected;
+	}
+	if (s->brk && !s->brk_unsure)
+		return s->brk;
+	if (maps_walk("/proc", ask->t->tid, find_heap, &heap) < 0)
+		return s->brk;
+	if (!heap.holds_brk && heap.end) {
+		s->brk = heap.end;
+	} else if (!heap.end && task_stat_read(ask->t->proc->pid, &st) == 0) {
+		s->brk = st.start_brk;
+	}
+	s->brk_unsure = false;
+	return s->brk;
+}
+
+bool ask_brk(struct ask *ask)
+{
+	struct space *s = ask->t->proc->space;
+	uint64_t current = current_brk(ask, s), wanted = ask->arg[0];
+
+	ask->op = OP_BRK;
+	/* Unknown: its files are not ours to read.  The growth shows in statm. */
+	ask->charge = rules_brk(current ? current : wanted, wanted);
+	ask->brk = wanted;
+	if (ask->charge.pages == 0) {
+		if (wanted < current && wanted >= s->start_brk) {
+			s->brk = wanted; /* if it is not carried out, the next growth is over-estimated */
+			s->brk_unsure = true;
+		}
+		return false;
+	}
+	ask->flight = FLIGHT_SPACE;
+	ask->error = 0;
+	ask->value = (int64_t)current;
+	return true;
+}
+
+static int sum_protected(void *ctx, const struct vma *vma, const char *name)
+{
+	struct ask *ask = ctx;
+	uint64_t overlap = overlap_pages(ask, vma);
+
+	(void)name;
+	if (overlap)
+		ask->sum += rules_mprotect(mode_of(ask), vma, overlap, (int)ask->arg[2]).pages;
+	return 0;
+}
+
+static void refine_mprotect(struct ask *ask)
+{
+	ask->sum = 0;
+	space_count(ask->g, ask->t->proc->space, sum_protected, ask);
+	if (ask->sum < ask->charge.pages)
+		ask->charge.pages = ask->sum;
+}
+
+bool ask_mprotect(struct ask *ask)
+{
+	struct space *s = ask->t->proc->space;
+	uint64_t pages, writable = s->data + s->landed + s->inflight;
+
+	set_range(ask, ask->arg[0], ask->arg[1]);
+	pages = (ask->end - ask->start) >> PAGE_SHIFT;
+	if (!(ask->arg[2] & PROT_WRITE)) {
+		/* It leaves statm's data and may keep its charge: at most what
+		 * is writable now can do that. */
+		s->sticky += pages < writable ? pages : writable;
+		space_post(s);
+		return false;
+	}
+	ask->op = OP_MPROTECT;
+	ask->charge = (struct charge){ HOLDER_SPACE, pages, RULE_MPROTECT_WRITE };
+	ask->flight = FLIGHT_SPACE;
+	ask->refine = refine_mprotect;
+	return pages > 0;
+}
+
+struct remap {
+	struct ask *ask;
+	bool found;
+};
+
+static int find_remapped(void *ctx, const struct vma *vma, const char *name)
+{
+	struct remap *remap = ctx;
+	struct ask *ask = remap->ask;
+
+	(void)name;
+	if (ask->arg[0] < vma->start || ask->arg[0] >= vma->end)
+		return 0;
+	ask->charge = rules_mremap(mode_of(ask), vma, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
+	remap->found = true;
+	return 0;
+}
+
+static void refine_mremap(struct ask *ask)
+{
+	struct remap remap = { ask, false };
+
+	space_count(ask->g, ask->t->proc->space, find_remapped, &remap);
+	if (!remap.found)
+		ask->charge.pages = 0; /* nothing is mapped there: the call will fail */
+}
+
+bool ask_mremap(struct ask *ask)
+{
+	struct space *s = ask->t->proc->space;
+	int flags;
+
+	ask->op = OP_MREMAP;
+	ask->charge = rules_mremap(mode_of(ask), NULL, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
+	if (ask->charge.pages == 0)
+		return false;
+	flags = vma_flags_at(ask->t->tid, ask->arg[0]);
+	if (flags >= 0 && (flags & VMA_SHARED))
+		return false; /* the object holds the charge, and does not grow */
+	if (flags < 0 || !(flags & VMA_WRITE)) {
+		/* What grows may be read-only and charged: not in statm's data. */
+		s->sticky += ask->charge.pages;
+		space_post(s);
+	}
+	ask->flight = FLIGHT_SPACE;
+	ask->refine = refine_mremap;
+	return true;
+}
+
+/* Not visible as PROT_WRITE, and charged all the same. */
+bool ask_shadow_stack(struct ask *ask)
+{
+	ask->op = OP_MMAP;
+	ask->charge = rules_mmap(mode_of(ask), ask->arg[1], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				 FILE_NONE);
+	ask->flight = FLIGHT_SPACE;
+	return ask->charge.pages > 0;
+}

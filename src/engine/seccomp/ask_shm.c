@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ask_shm: calls that make or grow shared-memory objects.
+ */
+#include <errno.h>
+#include <linux/falloc.h>
+#include <sys/ipc.h>
+
+#include "base/bytes.h"
+#include "engine/seccomp/ask.h"
+#include "engine/seccomp/object.h"
+
+bool ask_shmget(struct ask *ask)
+{
+	int64_t key = (int32_t)ask->arg[0];
+	int flags = (int)ask->arg[2];
+
+	if (key != IPC_PRIVATE && (!(flags & IPC_CREAT) || object_sysv_exists(key)))
+		return false;
+	ask->op = OP_SHMGET;
+	ask->charge = rules_shmget(ask->g->ledger->limit.mode, ask->arg[1], flags);
+	ask->flight = FLIGHT_OBJECT;
+	return ask->charge.pages > 0;
+}
+
+/* memfd_create, shm_open: empty at first, but there may be growth to look for. */
+bool ask_shmem_made(struct ask *ask)
+{
+	ask->g->has_shmem = true;
+	return false;
+}
+
+static struct object *shmem_of(struct ask *ask, int fd)
+{
+	struct object *obj;
+
+	return object_of_fd(ask->g, ask->t->tid, fd, &obj) == FILE_SHMEM ? obj : NULL;
+}
+
+/* A new size charges nothing; under a mapping it opens holes. */
+bool ask_ftruncate(struct ask *ask)
+{
+	struct object *obj = shmem_of(ask, (int)ask->arg[0]);
+	uint64_t size = bytes_to_pages(ask->arg[1]), holes;
+
+	if (!obj || !obj->mapped || (int64_t)ask->arg[1] < 0)
+		return false;
+	holes = object_holes(obj, size);
+	if (holes <= obj->reserved)
+		return false;
+	ask->op = OP_SHMEM;
+	ask->charge = (struct charge){ HOLDER_OBJECT, holes - obj->reserved, RULE_SHMEM_RESERVE };
+	ask->reserve = obj;
+	ask->size_pages = size;
+	return true;
+}
+
+bool ask_fallocate(struct ask *ask)
+{
+	struct object *obj;
+	uint64_t end, size, holes, pages;
+
+	if (ask->arg[1] & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE))
+		return false;
+	obj = shmem_of(ask, (int)ask->arg[0]);
+	if (!obj || __builtin_add_overflow(ask->arg[2], ask->arg[3], &end) || (int64_t)end < 0)
+		return false;
+	size = bytes_to_pages(end);
+	if (size < obj->size_pages)
+		size = obj->size_pages;
+	holes = object_holes(obj, size);
+	pages = bytes_to_pages(ask->arg[3] + (ask->arg[2] & (PAGE_BYTES - 1)));
+	if (pages > holes)
+		pages = holes;
+	if (pages <= obj->reserved)
+		return false; /* promised when it was mapped */
+	ask->op = OP_SHMEM;
+	ask->charge = (struct charge){ HOLDER_OBJECT, pages - obj->reserved, RULE_SHMEM_PAGES };
+	ask->flight = FLIGHT_OBJECT;
+	ask->error = ENOSPC; /* as the kernel's own refusal of a tmpfs page */
+	return true;
+}

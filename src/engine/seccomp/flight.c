@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * flight: see the header.
+ */
+#include "engine/seccomp/flight.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/seccomp/object.h"
+#include "engine/seccomp/promise.h"
+#include "engine/seccomp/space.h"
+#include "sys/procfs.h"
+
+enum {
+	SETTLE_LOOKS = 40,      /* looks at one thread before it is left in flight */
+	SETTLE_STOP_AFTER = 4,  /* looks that find it running, before it is stopped */
+	SETTLE_PAUSE_US = 100,
+};
+
+void flight_start(struct group *g, struct task *t, enum flight kind, enum operation op, uint64_t pages,
+		  const struct seccomp_notif *req)
+{
+	struct space *s = t->proc->space;
+
+	t->flight = kind;
+	t->flight_op = op;
+	t->flight_pages = pages;
+	t->flight_nr = req->data.nr;
+	t->flight_arg0 = req->data.args[0];
+	t->flight_arg1 = req->data.args[1];
+	switch (kind) {
+	case FLIGHT_SPACE:
+	case FLIGHT_EXEC:
+		s->inflight += pages;
+		space_post(s);
+		t->proc->exec_pending |= kind == FLIGHT_EXEC;
+		break;
+	case FLIGHT_OBJECT:
+		ledger_set(&g->objects_inflight, g->objects_inflight.pages + pages);
+		break;
+	case FLIGHT_FORK:
+	case FLIGHT_NONE:
+		break;
+	}
+}
+
+static struct task *exec_task(const struct proc *p)
+{
+	struct task *t;
+
+	LIST_FOREACH(t, &p->tasks, in_proc)
+		if (t->flight == FLIGHT_EXEC)
+			return t;
+	return NULL;
+}
+
+/* A new image has a new stack at a new place; without address randomisation
+ * it may be the same place, then the old image's bounds are kept. */
+static void exec_replaced(struct group *g, struct proc *p, bool split)
+{
+	struct space *s = p->space;
+	struct task_stat st;
+
+	if (task_stat_read(p->pid, &st) < 0)
+		return;
+	if (split) {
+		if (!space_new(g, p))
+			return;
+		s = p->space;
+	} else if (st.start_stack == s->start_stack && st.start_brk == s->start_brk) {
+		space_look(g, s);
+		return;
+	}
+	s->start_stack = st.start_stack;
+	s->start_brk = st.start_brk;
+	s->brk = st.start_brk;
+	s->brk_unsure = false;
+	s->sticky = s->forced = 0;
+	s->exact_only = s->unreadable = s->outside = false;
+	space_look(g, s);
+	group_prune_tasks(g, p); /* the other threads ended with the old image */
+}
+
+static void exec_over(struct group *g, struct proc *p, struct task *t)
+{
+	struct space *s = p->space;
+	struct proc *other;
+
+	s->inflight -= t->flight_pages;
+	t->flight = FLIGHT_NONE;
+	p->exec_pending = false;
+	space_post(s);
+	other = LIST_FIRST(&s->procs);
+	if (other == p)
+		other = LIST_NEXT(p, in_space);
+	if (!other)
+		exec_replaced(g, p, false);
+	else if (same_address_space(p->pid, other->pid) == 0)
+		exec_replaced(g, p, true);
+}
+
+void flight_exec_heard(struct group *g, struct proc *p, pid_t tid)
+{
+	struct task *t = exec_task(p);
+	char path[64];
+
+	if (!t) {
+		p->exec_pending = false;
+		return;
+	}
+	if (t->tid != tid) {
+		/* Another thread of the old image, unless the caller has become the leader. */
+		snprintf(path, sizeof(path), "/proc/%d/task/%d", p->pid, t->tid);
+		if (tid != p->pid || access(path, F_OK) == 0)
+			return;
+	}
+	exec_over(g, p, t);
+}
+
+void flight_land(struct group *g, struct task *t)
+{
+	struct space *s = t->proc->space;
+	enum flight kind = t->flight;
+
+	t->flight = FLIGHT_NONE;
+	switch (kind) {
+	case FLIGHT_SPACE:
+		s->inflight -= t->flight_pages;
+		s->landed += t->flight_pages; /* the sum is the same: nothing to post */
+		s->exact_only |= t->flight_odd;
+		t->flight_odd = false;
+		break;
+	case FLIGHT_FORK:
+		if (t->promise)
+			t->promise->task = NULL;
+		t->promise = NULL;
+		break;
+	case FLIGHT_OBJECT:
+		object_landed(g, t);
+		break;
+	case FLIGHT_EXEC:
+		exec_over(g, t->proc, t);
+		break;
+	case FLIGHT_NONE:
+		break;
+	}
+}
+
+void flight_abandon(struct group *g, struct task *t)
+{
+	/* With other users of the space, or a child, the call may have counted. */
+	if (t->flight == FLIGHT_EXEC) {
+		struct space *s = t->proc->space;
+
+		s->inflight -= t->flight_pages;
+		t->flight = FLIGHT_NONE;
+		space_post(s);
+		return;
+	}
+	if (t->flight != FLIGHT_NONE)
+		flight_land(g, t);
+}
+
+/* Stops a running thread for a moment: when it reports, it is in no call. */
+static bool stop_and_see(const struct task *t)
+{
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, t->tid, 0, 0) < 0)
+		return errno == ESRCH;
+	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) == 0 && waitpid(t->tid, &status, __WALL) == t->tid &&
+	    WIFSTOPPED(status)) {
+		/* A signal caught on the way is handed on; an event stop has none. */
+		long sig = status >> 16 ? 0 : WSTOPSIG(status);
+
+		(void)ptrace(PTRACE_DETACH, t->tid, 0, sig); /* killed meanwhile: fine */
+	}
+	return true;
+}
+
+/* A thread in the same call may still wait for mmap_lock, which is a sleep for
+ * fatal signals only, or have come with the next such call and wait for us,
+ * which until it is received is an interruptible one. */
+static bool asks_again(pid_t tid)
+{
+	struct task_stat st;
+
+	return task_stat_read(tid, &st) == 0 && st.state == 'S';
+}
+
+/* Whether T is surely out of the call that it was granted. */
+static bool out_of_call(const struct task *t, int look)
+{
+	struct task_call call;
+	int r = task_call_read(t->tid, &call);
+
+	if (r == -ENOENT || r == -ESRCH)
+		return true;
+	if (r < 0)
+		return false;
+	if (call.where == TASK_BLOCKED && call.nr == t->flight_nr && call.arg[0] == t->flight_arg0 &&
+	    call.arg[1] == t->flight_arg1)
+		return t->flight != FLIGHT_EXEC && asks_again(t->tid);
+	if (call.where == TASK_BLOCKED)
+		return true;
+	if (call.where == TASK_OUTSIDE)
+		return true;
+	return look >= SETTLE_STOP_AFTER && stop_and_see(t);
+}
+
+static void settle(struct group *g, struct task *t, int *looks_left)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_US * 1000L };
+
+	for (int look = 0; *looks_left > 0; look++, (*looks_left)--) {
+		if (out_of_call(t, look)) {
+			flight_land(g, t);
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
+void flight_settle_all(struct group *g, const struct task *self)
+{
+	int looks_left = SETTLE_LOOKS;
+	struct task *t, *next;
+
+	for (int i = 0; i < PID_BUCKETS; i++) {
+		for (t = LIST_FIRST(&g->tasks[i]); t; t = next) {
+			next = LIST_NEXT(t, hash);
+			if (t != self && t->flight != FLIGHT_NONE)
+				settle(g, t, &looks_left);
+		}
+	}
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * group: the tables of processes and threads; see the header.
+ *
+ * Process ids are reused.  A process is held by an open pidfd and statm, which
+ * go dead with it; a thread that has been silent for longer than ids take to
+ * come round is checked before its id is believed.
+ */
+#include "engine/seccomp/group.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "engine/seccomp/flight.h"
+#include "engine/seccomp/promise.h"
+#include "engine/seccomp/space.h"
+#include "sys/procfs.h"
+
+enum {
+	REAP_BATCH = 64,
+	PRUNE_FIRST = 64, /* threads, before the dead among them are looked for */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* How long an id surely stays unused after its task has gone: ids are given
+ * out in turn, and no host makes 100 tasks in a millisecond. */
+static uint64_t id_rest_ms(void)
+{
+	autofclose FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
+	unsigned long pid_max = 0;
+
+	if (!f || fscanf(f, "%lu", &pid_max) != 1)
+		return 0;
+	return pid_max / 100;
+}
+
+int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
+{
+	struct epoll_event hangup = { .events = 0, .data.u64 = 0 };
+	char path[64];
+
+	pthread_mutex_init(&g->lock, NULL);
+	g->ledger = ledger;
+	g->supervisor = supervisor;
+	g->stale_ms = id_rest_ms();
+	ledger_join(&g->promised, ledger);
+	ledger_join(&g->objects_held, ledger);
+	ledger_join(&g->objects_inflight, ledger);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	g->has_children_file = access(path, R_OK) == 0;
+	g->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (g->epoll_fd < 0)
+		return -errno;
+	if (epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, g->listener.fd, &hangup) < 0)
+		return -errno;
+	return 0;
+}
+
+static struct proc *bucket_find_proc(struct group *g, pid_t pid)
+{
+	struct proc *p;
+
+	LIST_FOREACH(p, &g->procs[(unsigned int)pid % PID_BUCKETS], hash)
+		if (p->pid == pid)
+			return p;
+	return NULL;
+}
+
+struct proc *group_find_proc(struct group *g, pid_t pid)
+{
+	return bucket_find_proc(g, pid);
+}
+
+static struct task *find_task(struct group *g, pid_t tid)
+{
+	struct task *t;
+
+	LIST_FOREACH(t, &g->tasks[(unsigned int)tid % PID_BUCKETS], hash)
+		if (t->tid == tid)
+			return t;
+	return NULL;
+}
+
+static void drop_task(struct group *g, struct task *t)
+{
+	flight_abandon(g, t);
+	LIST_REMOVE(t, in_proc);
+	LIST_REMOVE(t, hash);
+	t->proc->nr_tasks--;
+	free(t);
+}
+
+void group_drop_proc(struct group *g, struct proc *p)
+{
+	struct task *t;
+
+	while ((t = LIST_FIRST(&p->tasks)))
+		drop_task(g, t);
+	space_attach(g, p, NULL);
+	close_fd(&p->pidfd); /* leaves epoll with it */
+	close_fd(&p->statm_fd);
+	LIST_REMOVE(p, hash);
+	g->nr_procs--;
+	free(p);
+}
+
+void group_done(struct group *g)
+{
+	struct proc *p;
+
+	for (int i = 0; i < PID_BUCKETS; i++)
+		while ((p = LIST_FIRST(&g->procs[i])))
+			group_drop_proc(g, p);
+	close_fd(&g->epoll_fd);
+}
+
+/* Whether the process behind P has ended, its id perhaps another's by now. */
+static bool proc_ended(const struct proc *p)
+{
+	struct pollfd pfd = { .fd = p->pidfd, .events = POLLIN };
+	struct statm m;
+
+	if (p->pidfd >= 0)
+		return poll(&pfd, 1, 0) != 0;
+	return (p->statm_fd >= 0 ? statm_read(p->statm_fd, &m) : statm_of(p->pid, &m)) < 0;
+}
+
+static void proc_open_files(struct group *g, struct proc *p)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = (uint64_t)p->pid };
+
+	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->pidfd >= 0 && epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, p->pidfd, &ev) < 0)
+		close_fd(&p->pidfd);
+	p->statm_fd = statm_open(p->pid);
+	if (p->statm_fd < 0)
+		p->statm_fd = -1;
+}
+
+/* Its address space: its parent's, the copy that a fork was promised, or one
+ * that nobody told us of, which is counted. */
+static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
+{
+	struct proc *parent = ppid == g->supervisor ? NULL : bucket_find_proc(g, ppid);
+	struct promise *promise;
+	struct space *s;
+
+	if (parent && same_address_space(p->pid, ppid) == 1) {
+		space_attach(g, p, parent->space);
+		return true;
+	}
+	s = space_new(g, p);
+	if (!s)
+		return false;
+	promise = promise_of(g, ppid);
+	if (promise) {
+		promise_keep(g, promise, s);
+		space_look(g, s);
+	} else {
+		space_count(g, s, NULL, NULL);
+	}
+	return true;
+}
+
+struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid)
+{
+	struct proc *p;
+	struct task_stat st;
+	struct statm m;
+
+	/* Its parent first, so that a shared address space is known as one. */
+	if (ppid > 1 && ppid != g->supervisor && !bucket_find_proc(g, ppid) && task_stat_read(ppid, &st) == 0)
+		(void)group_adopt(g, ppid, st.ppid);
+	if (statm_of(pid, &m) < 0)
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->pid = pid;
+	p->prune_at = PRUNE_FIRST;
+	LIST_INIT(&p->tasks);
+	proc_open_files(g, p);
+	LIST_INSERT_HEAD(&g->procs[(unsigned int)pid % PID_BUCKETS], p, hash);
+	g->nr_procs++;
+	if (!proc_find_space(g, p, ppid)) {
+		group_drop_proc(g, p);
+		return NULL;
+	}
+	return p;
+}
+
+struct dead_threads {
+	struct group *g;
+	struct proc *p;
+};
+
+static int mark_live(void *ctx, pid_t tid)
+{
+	const struct dead_threads *dead = ctx;
+	struct task *t = find_task(dead->g, tid);
+
+	if (t && t->proc == dead->p)
+		t->live = true;
+	return 0;
+}
+
+void group_prune_tasks(struct group *g, struct proc *p)
+{
+	struct dead_threads dead = { g, p };
+	struct task *t, *next;
+
+	if (task_list(p->pid, mark_live, &dead) < 0)
+		return;
+	for (t = LIST_FIRST(&p->tasks); t; t = next) {
+		next = LIST_NEXT(t, in_proc);
+		if (!t->live)
+			drop_task(g, t);
+		else
+			t->live = false;
+	}
+	p->prune_at = 2 * p->nr_tasks > PRUNE_FIRST ? 2 * p->nr_tasks : PRUNE_FIRST;
+}
+
+static struct task *new_task(struct group *g, struct proc *p, pid_t tid)
+{
+	struct task *t;
+
+	if (p->nr_tasks >= p->prune_at)
+		group_prune_tasks(g, p);
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->tid = tid;
+	t->proc = p;
+	LIST_INSERT_HEAD(&p->tasks, t, in_proc);
+	LIST_INSERT_HEAD(&g->tasks[(unsigned int)tid % PID_BUCKETS], t, hash);
+	p->nr_tasks++;
+	return t;
+}
+
+/* A thread that we know by this id: still the same one? */
+static bool task_is_stale(const struct task *t)
+{
+	char path[64];
+
+	if (proc_ended(t->proc))
+		return true;
+	if (t->tid == t->proc->pid)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", t->proc->pid, t->tid);
+	return access(path, F_OK) < 0;
+}
+
+struct task *group_task(struct group *g, pid_t tid, uint64_t id)
+{
+	struct task *t = find_task(g, tid);
+	uint64_t now = now_ms();
+	struct task_ids ids;
+	struct proc *p;
+
+	if (t && now - t->seen_ms > g->stale_ms && task_is_stale(t)) {
+		if (proc_ended(t->proc))
+			group_drop_proc(g, t->proc);
+		else
+			drop_task(g, t);
+		t = NULL;
+	}
+	if (!t) {
+		if (task_ids_read(tid, &ids) < 0)
+			return NULL;
+		p = bucket_find_proc(g, ids.tgid);
+		if (p && proc_ended(p)) {
+			group_drop_proc(g, p);
+			p = NULL;
+		}
+		if (!p)
+			p = group_adopt(g, ids.tgid, ids.ppid);
+		if (!p)
+			return NULL;
+		if (!listener_valid(&g->listener, id)) {
+			/* The caller was killed: what was opened may be another's. */
+			if (LIST_EMPTY(&p->tasks))
+				group_drop_proc(g, p);
+			return NULL;
+		}
+		t = new_task(g, p, tid);
+		if (!t)
+			return NULL;
+	}
+	t->seen_ms = now;
+	return t;
+}
+
+bool group_reap(struct group *g)
+{
+	struct epoll_event ev[REAP_BATCH];
+	bool hangup = false;
+	int n;
+
+	do {
+		n = epoll_wait(g->epoll_fd, ev, REAP_BATCH, 0);
+		for (int i = 0; i < n; i++) {
+			struct proc *p = ev[i].data.u64 ? bucket_find_proc(g, (pid_t)ev[i].data.u64) : NULL;
+
+			if (!ev[i].data.u64)
+				hangup = true;
+			else if (p && proc_ended(p))
+				group_drop_proc(g, p);
+		}
+	} while (n == REAP_BATCH);
+	return hangup;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * group: what the supervisor knows about the processes of its group.
+ *
+ * A charge is held by an address space, not by a process: threads, vfork
+ * children and CLONE_VM tasks share one.  For each the supervisor keeps an
+ * upper bound of what the kernel would hold in the group's mode, made of parts
+ * that can be checked at different cost:
+ *
+ *     data      mm->data_vm + mm->stack_vm when last looked at (statm, O(1))
+ *   + landed    granted since, and carried out by now
+ *   + inflight  granted, and perhaps not carried out yet
+ *   + sticky    read-only but still charged (R-019): a bound until counted
+ *   + forced    copied without a charge (R-070): likewise
+ *
+ * Only a granted call raises the true figure (and stack growth, which shows at
+ * the next look), so the bound may be used to grant.  To refuse, the group is
+ * counted first: see vault.h.
+ *
+ * All of it is guarded by one lock, group.lock.
+ */
+#ifndef SURETY_ENGINE_SECCOMP_GROUP_H
+#define SURETY_ENGINE_SECCOMP_GROUP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "core/ledger.h"
+#include "core/refusal.h"
+#include "engine/seccomp/listener.h"
+#include "sys/shmobj.h"
+
+struct space {
+	struct ledger_holder hold; /* hold.pages is the bound */
+	uint64_t data, landed, inflight, sticky, forced;
+	bool exact_only; /* data contains what is not charged: only a count tells */
+	bool unreadable; /* its smaps is denied to us: data + sticky is all there is */
+	uint64_t start_stack, start_brk; /* tell one exec from the next; 0 unknown */
+	uint64_t brk;                    /* last break that was granted; 0 unknown */
+	bool brk_unsure;                 /* the kernel may not have moved it */
+	bool outside;                    /* our own image, before the first execve: not of the group */
+	LIST_HEAD(, proc) procs;         /* its users; never empty */
+	LIST_ENTRY(space) entry;
+};
+
+struct proc {
+	pid_t pid;
+	int pidfd;    /* -1 where descriptors ran out */
+	int statm_fd; /* likewise */
+	bool exec_pending;
+	struct space *space;
+	uint32_t nr_tasks;
+	uint32_t prune_at; /* look for dead threads when nr_tasks gets here */
+	LIST_HEAD(, task) tasks;
+	LIST_ENTRY(proc) in_space;
+	LIST_ENTRY(proc) hash;
+};
+
+/* A granted call of a thread that may not have been carried out yet. */
+enum flight {
+	FLIGHT_NONE,
+	FLIGHT_SPACE,  /* charges the caller's address space */
+	FLIGHT_FORK,   /* makes a new one: a promise */
+	FLIGHT_EXEC,   /* replaces it */
+	FLIGHT_OBJECT, /* makes or grows a shared-memory object */
+};
+
+struct task {
+	pid_t tid;
+	struct proc *proc;
+	uint64_t seen_ms; /* when it last made a call, CLOCK_MONOTONIC_COARSE */
+	bool live;        /* mark of a walk over the threads */
+	enum flight flight;
+	uint64_t flight_pages;
+	int32_t flight_nr; /* the call, to recognise it in /proc/TID/syscall */
+	uint64_t flight_arg0, flight_arg1;
+	enum operation flight_op;
+	struct promise *promise; /* FLIGHT_FORK */
+	bool flight_odd;         /* maps what statm counts and we do not: exact_only follows */
+	LIST_ENTRY(task) in_proc;
+	LIST_ENTRY(task) hash;
+};
+
+/* A granted fork whose child has not been seen. */
+struct promise {
+	pid_t parent;
+	struct task *task; /* NULL once the fork has returned, or its caller is gone */
+	uint64_t pages, sticky, forced;
+	uint64_t start_stack, start_brk, brk;
+	bool exact_only;
+	LIST_ENTRY(promise) entry;
+};
+
+enum object_kind {
+	OBJECT_ANON,  /* MAP_SHARED|MAP_ANONYMOUS, /dev/zero: charged whole */
+	OBJECT_SYSV,  /* shmget: charged whole */
+	OBJECT_SHMEM, /* memfd, POSIX, tmpfs: charged page by page */
+};
+
+struct object {
+	enum object_kind kind;
+	uint64_t dev, ino;       /* SysV: ino is the shmid */
+	uint64_t pages;          /* committed for it by this group */
+	uint64_t size_pages;
+	uint64_t baseline_pages; /* present before the group came to it: not ours */
+	uint64_t reserved;       /* holes that a mapping can fill without a call */
+	bool mapped;             /* MAP_SHARED somewhere in the group */
+	bool seen;               /* mark of a scan */
+	char path[SHMOBJ_PATH];  /* of a named one, to find it when nobody has it open; else "" */
+	LIST_ENTRY(object) entry;
+};
+
+enum { PID_BUCKETS = 4096 };
+
+struct group {
+	pthread_mutex_t lock;
+	struct ledger_group *ledger;
+	struct listener listener;
+	int epoll_fd;
+	pid_t supervisor; /* every process of the group descends from it */
+	uint64_t stale_ms;
+	uint64_t started_ns; /* CLOCK_REALTIME: what is older is not the group's */
+	bool killing;     /* the job is being ended: nothing more is granted */
+	pid_t helper;     /* a child of the supervisor that is not of the group, or 0 */
+	bool has_children_file; /* CONFIG_PROC_CHILDREN */
+
+	LIST_HEAD(, proc) procs[PID_BUCKETS];
+	LIST_HEAD(, task) tasks[PID_BUCKETS];
+	LIST_HEAD(, space) spaces;
+	uint32_t nr_procs;
+
+	LIST_HEAD(, promise) promises;
+	struct ledger_holder promised; /* sum over promises */
+
+	LIST_HEAD(, object) objects;
+	struct ledger_holder objects_held;     /* sum over objects */
+	struct ledger_holder objects_inflight; /* granted, object not identified yet */
+	uint64_t reserved;                     /* sum of object.reserved */
+	bool has_shmem;                        /* some process may hold a memfd or tmpfs file */
+
+	uint64_t notifications;
+	uint64_t grants_since_look; /* paces the group-wide looks for the peak */
+};
+
+int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor);
+void group_done(struct group *g);
+
+/* The thread that made a call, made known if it is new.  ID is the
+ * notification, checked after its files are opened.  NULL: the caller is gone,
+ * or its files cannot be read at all. */
+struct task *group_task(struct group *g, pid_t tid, uint64_t id);
+
+struct proc *group_find_proc(struct group *g, pid_t pid);
+
+/* A process that was found rather than heard of; NULL when it is gone. */
+struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid);
+
+/* The process has ended: gives back all that only it held. */
+void group_drop_proc(struct group *g, struct proc *p);
+
+/* Drops the processes whose end epoll has announced; never waits.  Returns
+ * whether the listener has hung up: no task of the group is left. */
+bool group_reap(struct group *g);
+
+/* Threads of P that have ended are forgotten. */
+void group_prune_tasks(struct group *g, struct proc *p);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * notify: see the header.  The only place where calls are answered with a grant.
+ */
+#include "engine/seccomp/notify.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "engine/seccomp/flight.h"
+#include "engine/seccomp/loader.h"
+#include "engine/seccomp/object.h"
+#include "engine/seccomp/vault.h"
+#include "sys/procfs.h"
+
+enum { REPEAT_MS = 1000 };
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Puts a holder among the largest; the row that falls off is the least. */
+static void add_holder(struct refusal *r, pid_t pid, uint64_t pages)
+{
+	struct refusal_holder row = { .pid = pid, .bytes = pages_to_bytes(pages) };
+	uint32_t at = r->nr_holders;
+
+	while (at > 0 && r->holders[at - 1].bytes < row.bytes)
+		at--;
+	if (at == REFUSAL_HOLDERS || pages == 0)
+		return;
+	if (r->nr_holders < REFUSAL_HOLDERS)
+		r->nr_holders++;
+	memmove(&r->holders[at + 1], &r->holders[at], (r->nr_holders - at - 1) * sizeof(row));
+	r->holders[at] = row;
+}
+
+static void find_holders(struct refusal *r, const struct group *g)
+{
+	const struct space *s;
+
+	LIST_FOREACH(s, &g->spaces, entry)
+		if (!LIST_EMPTY(&s->procs))
+			add_holder(r, LIST_FIRST(&s->procs)->pid, s->hold.pages);
+	add_holder(r, 0, object_pages(g));
+	for (uint32_t i = 0; i < r->nr_holders; i++)
+		if (r->holders[i].pid)
+			task_comm(r->holders[i].pid, r->holders[i].comm, sizeof(r->holders[i].comm));
+}
+
+static void describe(const struct notifier *n, const struct ask *ask, enum verdict verdict, struct refusal *r)
+{
+	const struct group *g = ask->g;
+	const struct ledger_group *ledger = g->ledger;
+
+	memset(r, 0, sizeof(*r));
+	r->time_ns = clock_ns(CLOCK_REALTIME);
+	snprintf(r->group, sizeof(r->group), "%s", n->name);
+	snprintf(r->engine, sizeof(r->engine), "%s", engine_seccomp.name);
+	r->mode = ledger->limit.mode;
+	r->pid = ask->t->proc->pid;
+	r->tid = ask->t->tid;
+	task_comm(r->tid, r->comm, sizeof(r->comm));
+	task_exe(r->pid, r->exe, sizeof(r->exe));
+	r->op = ask->op;
+	r->arch = ask->req->data.arch;
+	r->syscall_nr = ask->req->data.nr;
+	memcpy(r->args, ask->arg, sizeof(r->args));
+	r->request_bytes = pages_to_bytes(ask->charge.pages);
+	r->committed_bytes = pages_to_bytes(ledger->committed);
+	r->limit_bytes = pages_to_bytes(limit_commit(&ledger->limit));
+	r->allowed_bytes = pages_to_bytes(vault_allowed(ask));
+	r->reserved_bytes = pages_to_bytes(g->reserved);
+	r->verdict = verdict;
+	r->rule = ask->charge.rule;
+	r->error = ask->error ? ask->error : ENOMEM;
+	r->sequence = ledger->refusals;
+	find_holders(r, g);
+}
+
+/* A thread that is refused the same again and again is told about once a
+ * second.  Returns NULL for one that was reported lately, and counts it. */
+static struct repeat *repeat_slot(struct notifier *n, const struct ask *ask)
+{
+	const struct seccomp_data *data = &ask->req->data;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000000;
+	uint64_t hash = ((uint64_t)ask->t->tid * 31 + (uint64_t)data->nr) * 31 + data->instruction_pointer / 8 +
+			ask->charge.pages * 7;
+	struct repeat *slot = &n->repeat[hash % REPEAT_SLOTS];
+
+	if (slot->tid == ask->t->tid && slot->nr == data->nr && slot->ip == data->instruction_pointer &&
+	    slot->pages == ask->charge.pages) {
+		if (now < slot->until_ms) {
+			slot->suppressed++;
+			return NULL;
+		}
+	} else {
+		slot->suppressed = 0;
+	}
+	slot->tid = ask->t->tid;
+	slot->nr = data->nr;
+	slot->ip = data->instruction_pointer;
+	slot->pages = ask->charge.pages;
+	slot->until_ms = now + REPEAT_MS;
+	return slot;
+}
+
+/* The first program cannot even be loaded: it is ended before its own code ran. */
+static void refuse_start(struct notifier *n, const struct ask *ask)
+{
+	n->start_refused = true;
+	n->start_needed_pages = ask->g->ledger->committed + ask->charge.pages + 1;
+	(void)listener_answer(&ask->g->listener, ask->req->id, ask->value, ask->error);
+	if (ask->op != OP_EXEC)
+		(void)kill(n->main_pid, SIGKILL);
+}
+
+static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
+{
+	struct group *g = ask->g;
+	struct refused_call call = { .id = ask->req->id, .value = ask->value, .error = ask->error };
+	struct repeat *slot;
+
+	if (n->starting) {
+		refuse_start(n, ask);
+		return;
+	}
+	ledger_count_refusal(g->ledger, ask->charge.pages);
+	slot = repeat_slot(n, ask);
+	if (slot || n->on_refusal != ON_REFUSAL_RETURN) {
+		describe(n, ask, verdict, &call.refusal);
+		if (slot) {
+			call.refusal.suppressed = slot->suppressed;
+			slot->suppressed = 0;
+		}
+		if (capture_put(n->capture, &call))
+			return;
+		if (slot)
+			slot->suppressed = call.refusal.suppressed + 1;
+	}
+	(void)listener_answer(&g->listener, call.id, call.value, call.error);
+}
+
+static bool still_starting(struct notifier *n, const struct ask *ask)
+{
+	uint64_t ip = ask->req->data.instruction_pointer;
+
+	if (ask->t->proc->space->outside)
+		return true; /* our own execve of the command */
+	if (!n->loader_end && !loader_range(n->main_pid, &n->loader_start, &n->loader_end))
+		return false;
+	return ask->t->proc->pid == n->main_pid && ip >= n->loader_start && ip < n->loader_end;
+}
+
+static void handle(struct notifier *n, const struct seccomp_notif *req)
+{
+	struct group *g = n->group;
+	struct task *t = group_task(g, (pid_t)req->pid, req->id);
+	struct ask ask;
+	enum verdict verdict;
+
+	g->notifications++;
+	if (!t || g->killing) {
+		/* Gone, or not to be accounted at all: then nothing is granted. */
+		(void)listener_answer(&g->listener, req->id, 0, ENOMEM);
+		return;
+	}
+	if (t->proc->exec_pending)
+		flight_exec_heard(g, t->proc, t->tid);
+	if (t->flight != FLIGHT_NONE && t->flight != FLIGHT_EXEC)
+		flight_land(g, t);
+	if (!ask_read(&ask, g, t, req)) {
+		(void)listener_continue(&g->listener, req->id);
+		return;
+	}
+	if (n->starting)
+		n->starting = still_starting(n, &ask);
+	verdict = vault_decide(&ask);
+	if (verdict != VERDICT_GRANT) {
+		refuse(n, &ask, verdict);
+		return;
+	}
+	if (ask.flight != FLIGHT_EXEC)
+		vault_note_peak(&ask);
+	ask_granted(&ask);
+	ledger_count_charge(g->ledger);
+	if (ask.flight != FLIGHT_EXEC)
+		ledger_note_peak(g->ledger);
+	(void)listener_continue(&g->listener, req->id);
+}
+
+static bool everybody_gone(const struct listener *l)
+{
+	struct pollfd pfd = { .fd = l->fd };
+
+	return poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR));
+}
+
+void notify_serve(struct notifier *n)
+{
+	struct listener *l = &n->group->listener;
+
+	for (;;) {
+		int r = listener_receive(l);
+
+		if (r == 0) {
+			pthread_mutex_lock(&n->group->lock);
+			handle(n, l->req);
+			pthread_mutex_unlock(&n->group->lock);
+		} else if (r != -EINTR && everybody_gone(l)) {
+			return;
+		}
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * notify: system call -> ask -> verdict -> system call, one call at a time.
+ */
+#ifndef SURETY_ENGINE_SECCOMP_NOTIFY_H
+#define SURETY_ENGINE_SECCOMP_NOTIFY_H
+
+#include "engine/engine.h"
+#include "engine/seccomp/ask.h"
+#include "engine/seccomp/capture.h"
+
+enum { REPEAT_SLOTS = 64 };
+
+/* A refusal that was reported lately: a program in a loop is not captured and
+ * reported each time, but counted. */
+struct repeat {
+	pid_t tid;
+	int32_t nr;
+	uint64_t ip, pages, until_ms, suppressed;
+};
+
+struct notifier {
+	struct group *group;
+	const char *name; /* of the group */
+	struct capture_thread *capture;
+	enum on_refusal on_refusal;
+	struct repeat repeat[REPEAT_SLOTS];
+
+	/* The first program, until its own code runs: a limit that is too low
+	 * for it to load is the user's mistake, told as such. */
+	pid_t main_pid;
+	bool starting;
+	uint64_t loader_start, loader_end;
+	bool start_refused;
+	uint64_t start_needed_pages; /* at least */
+};
+
+/* Serves calls until the last task of the group is gone. */
+void notify_serve(struct notifier *n);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * object: see the header; mm/shmem.c, ipc/shm.c.
+ *
+ * A new object is identified when its creator makes its next call, by its
+ * inode in that process's maps, by the creator's pid in /proc/sysvipc/shm, or
+ * through the descriptor that the call named.
+ */
+#include "engine/seccomp/object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/bytes.h"
+#include "engine/seccomp/space.h"
+#include "sys/procfs.h"
+#include "sys/shmobj.h"
+#include "sys/smaps.h"
+
+#define ANON_NAME "/dev/zero (deleted)"
+
+static struct object *find(struct group *g, enum object_kind kind, uint64_t dev, uint64_t ino)
+{
+	struct object *obj;
+
+	LIST_FOREACH(obj, &g->objects, entry)
+		if (obj->ino == ino && obj->dev == dev && obj->kind == kind)
+			return obj;
+	return NULL;
+}
+
+static struct object *add(struct group *g, enum object_kind kind, uint64_t dev, uint64_t ino)
+{
+	struct object *obj = calloc(1, sizeof(*obj));
+
+	if (!obj)
+		return NULL;
+	obj->kind = kind;
+	obj->dev = dev;
+	obj->ino = ino;
+	LIST_INSERT_HEAD(&g->objects, obj, entry);
+	return obj;
+}
+
+static void set_pages(struct group *g, struct object *obj, uint64_t pages)
+{
+	ledger_set(&g->objects_held, g->objects_held.pages - obj->pages + pages);
+	obj->pages = pages;
+}
+
+static void set_reserved(struct group *g, struct object *obj, uint64_t pages)
+{
+	g->reserved = g->reserved - obj->reserved + pages;
+	obj->reserved = pages;
+}
+
+static void drop(struct group *g, struct object *obj)
+{
+	set_pages(g, obj, 0);
+	set_reserved(g, obj, 0);
+	LIST_REMOVE(obj, entry);
+	free(obj);
+}
+
+uint64_t object_holes(const struct object *obj, uint64_t size_pages)
+{
+	uint64_t present = obj->pages + obj->baseline_pages;
+
+	return size_pages > present ? size_pages - present : 0;
+}
+
+void object_reserve(struct group *g, struct object *obj, uint64_t size_pages)
+{
+	obj->mapped = true;
+	obj->size_pages = size_pages;
+	set_reserved(g, obj, object_holes(obj, size_pages));
+}
+
+/* Takes in what a look at the object itself has shown. */
+static void refresh(struct group *g, struct object *obj, const struct shmobj *found)
+{
+	uint64_t ours = found->pages > obj->baseline_pages ? found->pages - obj->baseline_pages : 0;
+
+	if (found->pages < obj->baseline_pages)
+		obj->baseline_pages = found->pages;
+	set_pages(g, obj, ours);
+	obj->size_pages = bytes_to_pages(found->size_bytes);
+	set_reserved(g, obj, obj->mapped ? object_holes(obj, obj->size_pages) : 0);
+	if (found->path[0] == '/' && found->nlink > 0)
+		memcpy(obj->path, found->path, sizeof(obj->path));
+	else if (found->nlink == 0)
+		obj->path[0] = '\0';
+}
+
+static struct object *meet(struct group *g, const struct shmobj *found)
+{
+	struct object *obj = find(g, OBJECT_SHMEM, found->dev, found->ino);
+
+	if (!obj) {
+		obj = add(g, OBJECT_SHMEM, found->dev, found->ino);
+		if (!obj)
+			return NULL;
+		if (found->born_ns && found->born_ns < g->started_ns)
+			obj->baseline_pages = found->pages;
+	}
+	refresh(g, obj, found);
+	return obj;
+}
+
+enum file_kind object_of_fd(struct group *g, pid_t tid, int fd, struct object **ret)
+{
+	struct shmobj found;
+
+	*ret = NULL;
+	if (shmobj_stat_fd("/proc", tid, fd, &found) < 0)
+		return FILE_PLAIN;
+	if (found.kind == FILE_SHMEM) {
+		g->has_shmem = true;
+		*ret = meet(g, &found);
+	}
+	return found.kind;
+}
+
+struct maps_look {
+	struct group *g;
+	pid_t tid;
+	uint64_t granted_pages; /* of the call that is identified; 0 in a scan */
+};
+
+static void meet_anon(struct maps_look *look, const struct vma *vma)
+{
+	uint64_t dev = makedev(vma->dev_major, vma->dev_minor);
+	struct object *obj = find(look->g, OBJECT_ANON, dev, vma->ino);
+	uint64_t extent = (vma->pgoff + (vma->end - vma->start)) >> PAGE_SHIFT;
+	struct shmobj found;
+
+	if (!obj) {
+		obj = add(look->g, OBJECT_ANON, dev, vma->ino);
+		if (!obj)
+			return;
+		/* Its size is its own, whatever is still mapped of it; where the
+		 * kernel does not let us ask, the grant and the extent tell. */
+		if (shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found) == 0)
+			extent = bytes_to_pages(found.size_bytes);
+		else if (look->granted_pages > extent)
+			extent = look->granted_pages;
+		look->granted_pages = 0;
+	}
+	if (extent > obj->pages)
+		set_pages(look->g, obj, extent);
+	obj->seen = true;
+}
+
+static int maps_vma(void *ctx, const struct vma *vma, const char *name)
+{
+	struct maps_look *look = ctx;
+	struct object *obj;
+	struct shmobj found;
+
+	if (vma->ino == 0)
+		return 0;
+	if (strcmp(name, ANON_NAME) == 0 && (vma->flags & VMA_SHARED)) {
+		meet_anon(look, vma);
+		return 0;
+	}
+	obj = find(look->g, OBJECT_SHMEM, makedev(vma->dev_major, vma->dev_minor), vma->ino);
+	if (!obj && strncmp(name, "/memfd:", 7) != 0 && strncmp(name, "/dev/shm/", 9) != 0)
+		return 0;
+	if (shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found) == 0 && found.kind == FILE_SHMEM)
+		obj = meet(look->g, &found);
+	if (!obj)
+		return 0;
+	obj->seen = true;
+	if (vma->flags & VMA_SHARED)
+		object_reserve(look->g, obj, obj->size_pages);
+	return 0;
+}
+
+static void look_at_maps(struct group *g, pid_t tid, uint64_t granted_pages)
+{
+	struct maps_look look = { g, tid, granted_pages };
+
+	(void)maps_walk("/proc", tid, maps_vma, &look); /* gone or denied: has none we can see */
+}
+
+struct sysv_look {
+	struct group *g;
+	pid_t creator; /* whose new segments become known; 0: nobody's */
+};
+
+static int sysv_row(void *ctx, const struct shmobj_sysv *row)
+{
+	const struct sysv_look *look = ctx;
+	struct object *obj = find(look->g, OBJECT_SYSV, 0, (uint64_t)row->shmid);
+
+	if (!obj && look->creator && row->cpid == look->creator &&
+	    row->ctime >= (int64_t)(look->g->started_ns / 1000000000))
+		obj = add(look->g, OBJECT_SYSV, 0, (uint64_t)row->shmid);
+	if (obj) {
+		obj->seen = true;
+		set_pages(look->g, obj, bytes_to_pages(row->size_bytes));
+	}
+	return 0;
+}
+
+static void look_at_sysv(struct group *g, pid_t creator)
+{
+	struct sysv_look look = { g, creator };
+
+	(void)shmobj_walk_sysv("/proc", sysv_row, &look); /* no SysV here: no segments */
+}
+
+void object_landed(struct group *g, struct task *t)
+{
+	uint64_t pages = t->flight_pages;
+	pid_t tid = t->tid;
+
+	ledger_set(&g->objects_inflight, g->objects_inflight.pages - pages);
+	t->flight = FLIGHT_NONE;
+	if (t->flight_op == OP_SHMGET) {
+		look_at_sysv(g, t->proc->pid);
+	} else if (t->flight_op == OP_SHMEM) {
+		/* fallocate: any look at the object shows what it has now. */
+		struct object *obj;
+
+		(void)object_of_fd(g, tid, (int)t->flight_arg0, &obj);
+	} else {
+		look_at_maps(g, space_live_task(t->proc->space), pages);
+	}
+}
+
+static int fd_found(void *ctx, int fd, const struct shmobj *found)
+{
+	struct object *obj = meet(ctx, found);
+
+	(void)fd;
+	if (obj)
+		obj->seen = true;
+	return 0;
+}
+
+static void look_by_name(struct group *g, struct object *obj)
+{
+	struct shmobj found;
+
+	if (obj->path[0] && shmobj_stat_path(obj->path, &found) == 0 && found.dev == obj->dev &&
+	    found.ino == obj->ino) {
+		refresh(g, obj, &found);
+		obj->seen = true;
+	}
+}
+
+void object_scan(struct group *g)
+{
+	struct object *obj, *next;
+	struct space *s;
+	struct proc *p;
+
+	if (LIST_EMPTY(&g->objects) && g->objects_inflight.pages == 0 && !g->has_shmem)
+		return;
+	LIST_FOREACH(obj, &g->objects, entry) {
+		obj->seen = false;
+		obj->mapped = false;
+	}
+	LIST_FOREACH(s, &g->spaces, entry) {
+		pid_t tid = space_live_task(s);
+
+		if (tid)
+			look_at_maps(g, tid, 0);
+		if (g->has_shmem)
+			LIST_FOREACH(p, &s->procs, in_space)
+				(void)shmobj_scan_fds("/proc", p->pid, fd_found, g);
+	}
+	look_at_sysv(g, 0);
+	for (obj = LIST_FIRST(&g->objects); obj; obj = next) {
+		next = LIST_NEXT(obj, entry);
+		if (!obj->seen)
+			look_by_name(g, obj);
+		if (!obj->seen)
+			drop(g, obj);
+		else if (!obj->mapped)
+			set_reserved(g, obj, 0);
+	}
+}
+
+struct sysv_key {
+	int64_t key;
+	bool found;
+};
+
+static int sysv_key_row(void *ctx, const struct shmobj_sysv *row)
+{
+	struct sysv_key *wanted = ctx;
+
+	if (row->key != wanted->key)
+		return 0;
+	wanted->found = true;
+	return 1;
+}
+
+bool object_sysv_exists(int64_t key)
+{
+	struct sysv_key wanted = { key, false };
+
+	(void)shmobj_walk_sysv("/proc", sysv_key_row, &wanted);
+	return wanted.found;
+}
+
+uint64_t object_pages(const struct group *g)
+{
+	return g->objects_held.pages + g->objects_inflight.pages;
+}

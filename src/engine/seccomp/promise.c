@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * promise: see the header.
+ *
+ * A search sees no process made while it runs, for forks stop here and wait;
+ * but one may be missed when its parent ends and it moves to another.  So a
+ * search is repeated until it finds nothing new.
+ */
+#include "engine/seccomp/promise.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "engine/seccomp/space.h"
+#include "sys/procfs.h"
+
+enum { SEARCHES = 8, DEPTH_MAX = 512 };
+
+struct promise *promise_new(struct group *g, struct task *t, uint64_t pages)
+{
+	const struct space *s = t->proc->space;
+	struct promise *promise = calloc(1, sizeof(*promise));
+
+	if (!promise)
+		return NULL;
+	promise->parent = t->proc->pid;
+	promise->task = t;
+	promise->pages = pages;
+	promise->sticky = s->sticky;
+	promise->forced = s->forced;
+	promise->start_stack = s->start_stack;
+	promise->start_brk = s->start_brk;
+	promise->brk = s->brk;
+	promise->exact_only = s->exact_only;
+	LIST_INSERT_HEAD(&g->promises, promise, entry);
+	ledger_set(&g->promised, g->promised.pages + pages);
+	return promise;
+}
+
+struct promise *promise_of(struct group *g, pid_t parent)
+{
+	struct promise *promise, *oldest = NULL;
+
+	LIST_FOREACH(promise, &g->promises, entry)
+		if (promise->parent == parent)
+			oldest = promise;
+	return oldest;
+}
+
+void promise_drop(struct group *g, struct promise *promise)
+{
+	if (promise->task) {
+		promise->task->promise = NULL;
+		promise->task->flight = FLIGHT_NONE;
+	}
+	ledger_set(&g->promised, g->promised.pages - promise->pages);
+	LIST_REMOVE(promise, entry);
+	free(promise);
+}
+
+void promise_keep(struct group *g, struct promise *promise, struct space *s)
+{
+	s->sticky = promise->sticky;
+	s->forced = promise->forced;
+	s->start_stack = promise->start_stack;
+	s->start_brk = promise->start_brk;
+	s->brk = promise->brk;
+	s->exact_only = promise->exact_only;
+	promise_drop(g, promise);
+}
+
+struct search {
+	struct group *g;
+	pid_t parent;
+	int depth;
+	bool found;
+};
+
+static void search_adopt(struct search *search, pid_t pid, pid_t ppid)
+{
+	struct statm m;
+
+	/* A zombie holds nothing: its promise, if any, is let go. */
+	if (group_find_proc(search->g, pid) || statm_of(pid, &m) < 0 || m.size == 0)
+		return;
+	if (group_adopt(search->g, pid, ppid))
+		search->found = true;
+}
+
+static int search_child(void *ctx, pid_t pid)
+{
+	struct search *search = ctx;
+	struct search below = { search->g, pid, search->depth + 1, false };
+
+	if (pid == search->g->helper || search->depth > DEPTH_MAX)
+		return 0;
+	search_adopt(search, pid, search->parent);
+	(void)children_list(pid, search_child, &below); /* gone meanwhile: has none */
+	search->found |= below.found;
+	return 0;
+}
+
+/* KERNEL without CONFIG_PROC_CHILDREN: every process of the host is asked for
+ * its parent. */
+static bool descends(const struct group *g, pid_t pid, pid_t *ret_ppid)
+{
+	struct task_stat st;
+	pid_t up = pid;
+
+	*ret_ppid = 0;
+	for (int i = 0; i < DEPTH_MAX && up > 1; i++) {
+		if (task_stat_read(up, &st) < 0)
+			return false;
+		if (up == pid)
+			*ret_ppid = st.ppid;
+		if (st.ppid == g->supervisor)
+			return up != g->helper;
+		up = st.ppid;
+	}
+	return false;
+}
+
+static void search_host(struct search *search)
+{
+	autoclosedir DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t ppid;
+
+	while (proc && (entry = readdir(proc))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && descends(search->g, pid, &ppid))
+			search_adopt(search, pid, ppid);
+	}
+}
+
+void promise_discover(struct group *g)
+{
+	struct search search = { g, g->supervisor, 0, true };
+	struct promise *promise, *next;
+
+	for (int i = 0; i < SEARCHES && search.found; i++) {
+		search.found = false;
+		if (g->has_children_file)
+			(void)children_list(g->supervisor, search_child, &search);
+		else
+			search_host(&search);
+	}
+	for (promise = LIST_FIRST(&g->promises); promise; promise = next) {
+		next = LIST_NEXT(promise, entry);
+		if (!promise->task)
+			promise_drop(g, promise);
+	}
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * promise: the copy of an address space that a granted fork is about to make.
+ *
+ * The child is known when it makes its first stopped call, or when the group
+ * is searched; until then the fork's charge is held by its promise.  A promise
+ * whose fork has returned and whose child is nowhere is let go: the child has
+ * ended, or the kernel refused the fork.
+ */
+#ifndef SURETY_ENGINE_SECCOMP_PROMISE_H
+#define SURETY_ENGINE_SECCOMP_PROMISE_H
+
+#include "engine/seccomp/group.h"
+
+/* A fork by T, of PAGES; NULL without memory. */
+struct promise *promise_new(struct group *g, struct task *t, uint64_t pages);
+
+/* The oldest promise made to PARENT, or NULL. */
+struct promise *promise_of(struct group *g, pid_t parent);
+
+/* The child is here: S starts with what the copy may hold read-only. */
+void promise_keep(struct group *g, struct promise *promise, struct space *s);
+
+void promise_drop(struct group *g, struct promise *promise);
+
+/* Finds the processes that never made a stopped call, and lets go of the
+ * promises whose children turn out to be gone. */
+void promise_discover(struct group *g);
+
+#endif

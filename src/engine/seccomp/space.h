@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * space: the bound on one address space, and the two ways to tighten it.
+ */
+#ifndef SURETY_ENGINE_SECCOMP_SPACE_H
+#define SURETY_ENGINE_SECCOMP_SPACE_H
+
+#include "engine/seccomp/group.h"
+#include "sys/smaps.h"
+
+/* A new address space used by P alone; NULL without memory. */
+struct space *space_new(struct group *g, struct proc *p);
+
+/* Moves P to space S (NULL: to none); a space without users is freed. */
+void space_attach(struct group *g, struct proc *p, struct space *s);
+
+/* Writes the sum of the parts to the ledger, after any of them changed. */
+void space_post(struct space *s);
+
+/* Reads the mm counters: O(1), whatever the process maps.  Where they cannot
+ * tell (exact_only) it counts. */
+void space_look(struct group *g, struct space *s);
+
+/* Reads smaps: exact but for what is in flight.  EACH (may be NULL) sees every
+ * mapping on the way. */
+void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx);
+
+/* A thread of the space that has not ended, or 0. */
+pid_t space_live_task(const struct space *s);
+
+#endif

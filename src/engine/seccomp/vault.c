@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vault: see the header.
+ */
+#include "engine/seccomp/vault.h"
+
+#include <linux/capability.h>
+
+#include "engine/seccomp/flight.h"
+#include "engine/seccomp/object.h"
+#include "engine/seccomp/promise.h"
+#include "engine/seccomp/space.h"
+#include "sys/procfs.h"
+
+/* The reserves ask for more about the caller; without them nothing is read. */
+static struct requester requester_of(const struct ask *ask)
+{
+	const struct limit *limit = &ask->g->ledger->limit;
+	struct requester who = { 0 };
+	struct task_ids ids;
+	struct statm m;
+
+	if (limit->user_reserve_pages && statm_of(ask->t->tid, &m) == 0)
+		who.total_vm_pages = m.size;
+	if (limit->admin_reserve_pages && task_ids_read(ask->t->tid, &ids) == 0)
+		who.cap_sys_admin = (ids.cap_effective >> CAP_SYS_ADMIN & 1) && task_in_our_userns(ask->t->tid);
+	return who;
+}
+
+uint64_t vault_allowed(const struct ask *ask)
+{
+	const struct requester who = requester_of(ask);
+
+	return limit_allowed(&ask->g->ledger->limit, &who);
+}
+
+static enum verdict decide(const struct ask *ask, const struct requester *who)
+{
+	uint64_t request;
+
+	/* Mode 0 looks at this one request, not at what is reserved beside it. */
+	if (ask->g->ledger->limit.mode == OVERCOMMIT_GUESS)
+		request = ask->charge.pages;
+	else if (__builtin_add_overflow(ask->charge.pages, ask->g->reserved, &request))
+		request = UINT64_MAX;
+	return ledger_decide(ask->g->ledger, request, who, NULL);
+}
+
+/* Looks at one address space after another, until it fits. */
+static enum verdict look_until_fit(struct ask *ask, const struct requester *who)
+{
+	enum verdict verdict = decide(ask, who);
+	struct space *s;
+
+	LIST_FOREACH(s, &ask->g->spaces, entry) {
+		if (verdict == VERDICT_GRANT)
+			break;
+		space_look(ask->g, s);
+		verdict = decide(ask, who);
+	}
+	return verdict;
+}
+
+/* Least that the group surely holds, after everybody was looked at: what is
+ * writable.  When the request does not fit over that, no count will help. */
+static bool hopeless(const struct ask *ask, const struct requester *who)
+{
+	uint64_t least = ask->charge.pages;
+	const struct space *s;
+
+	LIST_FOREACH(s, &ask->g->spaces, entry)
+		if (!s->exact_only && !s->unreadable)
+			least += s->data;
+	return limit_decide(&ask->g->ledger->limit, 0, least, who) != VERDICT_GRANT;
+}
+
+void vault_count(struct group *g, const struct task *self)
+{
+	struct space *s, *next;
+
+	(void)group_reap(g);
+	promise_discover(g);
+	flight_settle_all(g, self);
+	promise_discover(g); /* forks that were settled just now */
+	object_scan(g);
+	for (s = LIST_FIRST(&g->spaces); s; s = next) {
+		next = LIST_NEXT(s, entry);
+		space_count(g, s, NULL, NULL);
+	}
+}
+
+enum verdict vault_decide(struct ask *ask)
+{
+	struct group *g = ask->g;
+	struct requester who = requester_of(ask);
+	enum verdict verdict = decide(ask, &who);
+
+	if (verdict == VERDICT_GRANT || g->ledger->limit.mode != OVERCOMMIT_NEVER)
+		return verdict;
+	space_look(g, ask->t->proc->space);
+	verdict = decide(ask, &who);
+	if (verdict == VERDICT_GRANT)
+		return verdict;
+	if (ask->refine)
+		ask->refine(ask);
+	verdict = decide(ask, &who);
+	if (verdict == VERDICT_GRANT)
+		return verdict;
+	(void)group_reap(g);
+	promise_discover(g);
+	verdict = look_until_fit(ask, &who);
+	if (verdict == VERDICT_GRANT || hopeless(ask, &who))
+		return verdict;
+	vault_count(g, ask->t);
+	if (ask->refine)
+		ask->refine(ask);
+	return decide(ask, &who);
+}
+
+void vault_note_peak(struct ask *ask)
+{
+	struct group *g = ask->g;
+	struct ledger_group *ledger = g->ledger;
+	struct space *s = ask->t->proc->space;
+
+	g->grants_since_look++;
+	if (ledger->committed + ask->charge.pages <= ledger->peak)
+		return;
+	if (!s->exact_only && s->landed)
+		space_look(g, s);
+	if (ledger->committed + ask->charge.pages <= ledger->peak || g->grants_since_look < g->nr_procs)
+		return;
+	g->grants_since_look = 0;
+	(void)group_reap(g);
+	if (!LIST_EMPTY(&g->promises))
+		promise_discover(g);
+	LIST_FOREACH(s, &g->spaces, entry)
+		if (!s->exact_only)
+			space_look(g, s);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vault: the decision on one request.
+ *
+ * Granted from the bound when the bound fits; that is one comparison.  When it
+ * does not, the figures are tightened, cheapest first, until the request fits
+ * or every figure is exact: then, and only then, it is refused.  No charge can
+ * be added meanwhile, for every call that adds one waits here; so a request
+ * that is refused did not fit when it was made.
+ */
+#ifndef SURETY_ENGINE_SECCOMP_VAULT_H
+#define SURETY_ENGINE_SECCOMP_VAULT_H
+
+#include "engine/seccomp/ask.h"
+
+/* Decides, and makes ask->charge exact where that was needed. */
+enum verdict vault_decide(struct ask *ask);
+
+/* Reads every figure of the group anew, objects and calls in flight included. */
+void vault_count(struct group *g, const struct task *self);
+
+/* Keeps the peak near the truth at O(1) a grant: the caller is looked at when
+ * the bound would set a new peak, everybody once in as many grants as there
+ * are address spaces. */
+void vault_note_peak(struct ask *ask);
+
+/* What the group's limit allows this caller, in pages. */
+uint64_t vault_allowed(const struct ask *ask);
+
+#endif

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What supervisors of memory calls are known to get wrong, one trap a group.
+
+Each trap is a small program (tests/helpers/traps.c, tasks.c, compat.c) that
+knows the limit and says what it found.  Where it says "rest", surety's figures
+are held against the kernel's own count.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from surety import MIB, Job, Tap, compare, helper, need_live, remove_segments, run, symbols  # noqa: E402
+
+LIMIT = 128
+
+TRAPS = ["strict", "break", "fixed", "credit", "none", "escape", "mixed", "zero", "remap", "noreserve", "file",
+         "sysv", "memfd", "posixshm", "stack", "growsdown", "huge", "race"]
+TASKS = ["child-dies", "fork-refused", "dont-fork", "clone3", "clone-vm", "leader-exits", "thread-exec", "silent",
+         "zombies", "daemon", "short-lived", "pid-reuse", "urgent", "interrupted", "break-exec", "orphans",
+         "new-pids"]
+
+
+def follow(tap, job, name, timeout=40):
+    """Facts become test points; rests are looked at."""
+    facts = 0
+    creators = set()
+    while True:
+        line = job.line(timeout)
+        if line is None:
+            break
+        if line.startswith("rest "):
+            creators |= set(job.pids())
+            compare(tap, job, "%s: %s: exact at rest" % (name, line[5:]))
+            job.say()
+        elif line.startswith(("ok ", "no ")):
+            facts += 1
+            tap.ok(line.startswith("ok "), "%s: %s" % (name, line[3:]))
+        else:
+            tap.diag(line)
+    remove_segments(creators=creators)
+    return facts
+
+
+def trap(tap, program, name, *args, limit=LIMIT, opts=(), rc=0):
+    path = helper(program)
+    if not path:
+        tap.skip("%s: %s" % (program, name), "32bit: no compiler for -m32 here")
+        return None
+    cmd = [path] + ([name] if name else []) + [str(limit), *args]
+    label = name or program
+    with Job(cmd, "%dM" % limit, opts=opts) as job:
+        try:
+            facts = follow(tap, job, label)
+        except TimeoutError as e:
+            tap.ok(False, "%s: comes to its end" % label, e)
+            return None
+        result = job.finish(timeout=20)
+    tap.equal(result.rc, rc, "%s: exit status" % label, result)
+    tap.ok(facts > 0 or rc, "%s: said something" % label, result)
+    return result
+
+
+def on_refusal(tap, action, wanted):
+    """--on-refusal reaches the caller and nobody else of the group."""
+    result = trap(tap, "tasks", "caller-only", opts=["--on-refusal", action])
+    tap.ok(result and any(wanted in p for p in SAID), "on-refusal %s: %s" % (action, wanted), SAID)
+
+
+SAID = []
+
+
+class Listener(Tap):
+    """A Tap that also keeps the names of its points."""
+
+    def ok(self, condition, name, diag=None):
+        SAID.append(name)
+        return super().ok(condition, name, diag)
+
+
+def actions(tap):
+    for action, wanted in (("return", "ended with status 9"), ("kill", "ended by signal 9"),
+                           ("abort", "ended by signal 6"), ("stop", "stopped by 19")):
+        del SAID[:]
+        tap.guarded(on_refusal, action, wanted)
+
+
+def one_report(tap):
+    """The three or four refused calls of one malloc are one refusal."""
+    code = "import ctypes; c=ctypes.CDLL(None); c.malloc.restype=ctypes.c_void_p; print(c.malloc(1<<30))"
+    r = run(["/usr/bin/python3", "-c", code], "128M")
+    tap.equal((r.rc, r.out.strip()), (0, "None"), "malloc of 1 GiB: NULL", r)
+    tap.equal(len(r.reports), 1, "malloc of 1 GiB: one report", [(x["operation"], x["requested_bytes"]) for x in r.reports])
+    for report in r.reports:
+        tap.ok(len(report["calls"]) >= 3, "the report lists the calls", report["calls"])
+        tap.ok(any(s and "malloc" in s for s in symbols(report)), "the stack shows malloc", symbols(report))
+        tap.ok(report.get("holders") and report["holders"][0]["bytes"] > MIB, "holders are named", report.get("holders"))
+
+
+def exec_big(tap):
+    path = helper("bigbss")
+    r = trap(tap, "tasks", "exec-big", path)
+    tap.ok(r and r.reports and r.reports[-1]["operation"] == "execve", "exec-big: reported as execve",
+           r and r.reports)
+
+
+def modes(tap):
+    """In modes 0 and 1 the group is counted but hardly refused."""
+    scenario = helper("scenario")
+    r = run([scenario, "S1", "64"], "64M", opts=["--overcommit-memory", "1"])
+    tap.equal((r.out.strip(), r.reports), ("works", []), "mode 1 refuses nothing", r)
+    r = run([scenario, "S5", "64"], None, opts=["--overcommit-memory", "0", "--memory", "256M", "--swap", "0"])
+    tap.equal(r.out.strip(), "works", "mode 0: less than the RAM at once", r)
+    r = run([scenario, "S1", "256"], None, opts=["--overcommit-memory", "0", "--memory", "256M", "--swap", "0"])
+    tap.equal(r.out.strip(), "ENOMEM at mmap", "mode 0: more than RAM plus swap at once", r)
+    r = run([scenario, "S1", "128"], None,
+            opts=["--overcommit-ratio", "50", "--memory", "256M", "--swap", "0"])
+    tap.equal(r.out.strip(), "ENOMEM at mmap", "mode 2 by ratio: 50 % of 256M", r)
+    tap.equal([x["limit_bytes"] for x in r.reports], [128 * MIB], "CommitLimit is what the ratio gives")
+
+
+def unprivileged(tap):
+    """As an ordinary user: nothing here needs privileges."""
+    if os.getuid() != 0:
+        tap.skip("as nobody", "root: only root can become nobody")
+        return
+    prefix = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    scenario, tasks = helper("scenario"), helper("tasks")
+    for path in (scenario, tasks):
+        os.chmod(path, 0o755)
+    os.chmod(os.path.dirname(scenario), 0o755)
+    for row, wanted in (("S1", "ENOMEM at mmap"), ("S2", "2 pass, 2 ENOMEM"), ("S3", "works")):
+        r = run([scenario, row, str(LIMIT)], "%dM" % LIMIT, prefix=prefix, report=False)
+        tap.equal(r.out.strip(), wanted, "as nobody: %s" % row, r)
+    r = run([tasks, "undumpable", str(LIMIT)], "%dM" % LIMIT, prefix=prefix, report=False)
+    for line in r.out.splitlines():
+        tap.ok(line.startswith("ok"), "as nobody: " + line[3:], r)
+    tap.equal(r.rc, 0, "as nobody: undumpable: exit status", r)
+
+
+def main():
+    need_live()
+    tap = Listener()
+    for name in TRAPS:
+        tap.guarded(trap, "traps", name)
+    for name in TASKS:
+        tap.guarded(trap, "tasks", name)
+    tap.guarded(trap, "compat", None)
+    tap.guarded(trap, "compat32", None)
+    tap.guarded(actions)
+    tap.guarded(one_report)
+    tap.guarded(exec_big)
+    tap.guarded(modes)
+    tap.guarded(unprivileged)
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
