@@ -134,22 +134,20 @@ static bool turn(struct state *s)
 	return false;
 }
 
-static void print_summary(const struct state *s)
+static void print_summary(const struct state *s, const struct engine_status *st)
 {
 	const struct job *job = s->job;
-	struct engine_status st;
 	char peak[BYTES_FORMAT_MAX], limit[BYTES_FORMAT_MAX], refused[BYTES_FORMAT_MAX], end[64];
 
-	job->ops->status(s->engine, &st, NULL, 0);
-	bytes_format(pages_to_bytes(st.peak_pages), peak);
-	bytes_format(pages_to_bytes(st.limit_pages), limit);
-	bytes_format(pages_to_bytes(st.refused_pages), refused);
+	bytes_format(pages_to_bytes(st->peak_pages), peak);
+	bytes_format(pages_to_bytes(st->limit_pages), limit);
+	bytes_format(pages_to_bytes(st->refused_pages), refused);
 	if (WIFSIGNALED(s->main_status))
 		snprintf(end, sizeof(end), "signal %d (%s)", WTERMSIG(s->main_status), strsignal(WTERMSIG(s->main_status)));
 	else
 		snprintf(end, sizeof(end), "exit status %d", WEXITSTATUS(s->main_status));
 	warn_line("group '%s': peak Committed_AS %s of CommitLimit %s; %llu charges, %llu refusals (%s refused); ended by %s",
-		  job->group, peak, limit, (unsigned long long)st.charges, (unsigned long long)st.refusals, refused, end);
+		  job->group, peak, limit, (unsigned long long)st->charges, (unsigned long long)st->refusals, refused, end);
 }
 
 static int exit_status(const struct state *s)
@@ -170,7 +168,7 @@ static void wait_main(struct state *s)
 
 static int live(struct state *s, struct err *err)
 {
-	int status;
+	struct engine_status st;
 
 	s->job->reporter.ops = s->job->ops;
 	s->job->reporter.engine = s->engine;
@@ -180,13 +178,13 @@ static int live(struct state *s, struct err *err)
 		;
 	wait_main(s);
 	s->job->ops->stop(s->engine);
-	reporter_close(&s->job->reporter);
+	s->job->ops->status(s->engine, &st, NULL, 0);
+	reporter_close(&s->job->reporter, st.refusals);
 	if (s->job->ops->load_refused(s->engine, err))
 		return -1;
 	if (s->job->opts->summary)
-		print_summary(s);
-	status = exit_status(s);
-	return status;
+		print_summary(s, &st);
+	return exit_status(s);
 }
 
 int job_run(struct job *job, struct err *err)

@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,7 +20,10 @@
 
 #define REPORTER_NAME "surety-report"
 
-enum { REPORT_FD = 3 }; /* surety-report's --fd */
+enum {
+	REPORT_FD = 3,            /* surety-report's --fd */
+	PIPE_BYTES = 1024 * 1024, /* fs.pipe-max-size: what any user may ask for */
+};
 
 int reporter_open(struct reporter *r, const struct run_opts *opts, struct err *err)
 {
@@ -94,6 +98,7 @@ static void start(struct reporter *r)
 		return;
 	}
 	r->pipe_fd = fds[1];
+	(void)fcntl(r->pipe_fd, F_SETPIPE_SZ, PIPE_BYTES); /* a smaller one drops more */
 	r->ops->ignore(r->engine, r->pid);
 }
 
@@ -113,24 +118,45 @@ static void tell_briefly(const struct reporter *r, const struct refusal *x)
 		return; /* nowhere to tell it: --summary and status still count it */
 }
 
+/* Unwinding is slower than refusing.  What would have to wait for it is
+ * counted, and told with the next report. */
+static bool has_room(const struct reporter *r, const struct capture *capture)
+{
+	size_t size = sizeof(struct refusal) + (capture ? capture->stack_len + capture->maps_len : 0);
+	int used = 0;
+
+	return ioctl(r->pipe_fd, FIONREAD, &used) < 0 || used == 0 || (size_t)used + size < PIPE_BYTES / 2;
+}
+
 void reporter_refused(void *ctx, const struct refusal *refusal, const struct capture *capture)
 {
 	struct reporter *r = ctx;
+	struct refusal told = *refusal;
 
 	if (r->pipe_fd < 0 && !r->failed)
 		start(r);
-	if (r->pipe_fd >= 0 && record_write(r->pipe_fd, refusal, capture) == 0)
+	if (r->pipe_fd >= 0 && !has_room(r, capture)) {
+		r->untold += 1 + refusal->suppressed;
+		return;
+	}
+	told.suppressed += r->untold;
+	r->untold = 0;
+	r->told += 1 + told.suppressed;
+	if (r->pipe_fd >= 0 && record_write(r->pipe_fd, &told, capture) == 0)
 		return;
 	if (r->pipe_fd >= 0) {
 		close_fd(&r->pipe_fd);
 		r->failed = true;
 		warn_line("'%s' has ended: refusals are told without stacks (was it killed?)", REPORTER_NAME);
 	}
-	tell_briefly(r, refusal);
+	tell_briefly(r, &told);
 }
 
-void reporter_close(struct reporter *r)
+void reporter_close(struct reporter *r, uint64_t refusals)
 {
+	if (refusals > r->told)
+		warn_line("%llu more refusals were counted without a report of their own",
+			  (unsigned long long)(refusals - r->told));
 	close_fd(&r->pipe_fd);
 	close_fd(&r->out_fd);
 	if (r->pid > 0)

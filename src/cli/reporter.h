@@ -18,6 +18,8 @@ struct reporter {
 	int pipe_fd; /* to surety-report, or -1 */
 	pid_t pid;
 	bool failed; /* it cannot be started, or has died */
+	uint64_t told;   /* refusals that reports speak of */
+	uint64_t untold; /* since the last one */
 	const struct engine_ops *ops;
 	struct engine *engine; /* which must not take it for one of the group */
 };
@@ -28,7 +30,8 @@ int reporter_open(struct reporter *r, const struct run_opts *opts, struct err *e
 /* engine_events.refused */
 void reporter_refused(void *ctx, const struct refusal *refusal, const struct capture *capture);
 
-/* Ends the stream and waits until all is written. */
-void reporter_close(struct reporter *r);
+/* Ends the stream and waits until all is written.  REFUSALS is the group's
+ * number of them: those that no report speaks of are told as a number. */
+void reporter_close(struct reporter *r, uint64_t refusals);
 
 #endif

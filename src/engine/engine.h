@@ -100,7 +100,8 @@ struct engine_ops {
 	void (*status)(struct engine *e, struct engine_status *ret, struct engine_process *rows, uint32_t max);
 	/* Sends SIG to every process of the group that is left. */
 	void (*signal_all)(struct engine *e, int sig);
-	/* Ends the engine, with the reports that are under way written first. */
+	/* Ends the engine, with the reports that are under way written first.
+	 * Its figures can still be read. */
 	void (*stop)(struct engine *e);
 };
 

@@ -15,6 +15,7 @@ from cli import BUILD, SURETY, Tap, commands, options
 
 MEASURE = os.environ.get("MEASURE", os.path.join(BUILD, "tests", "cli", "measure"))
 RSS_KIB = 8 * 1024
+GUARDED = 4  # with a job there is the pipe that ties guard and supervisor together
 LINE = re.compile(r"\Asurety: (?P<what>[^':]+?)(?: '(?P<object>.*?)')?: (?P<why>[^()]+) \((?P<do>.+)\)\n\Z")
 
 SIZE = "not a size (a whole number with K, M, G or T behind it, as in 256M)"
@@ -170,6 +171,41 @@ ERRORS = [
                                        "(surety run --help lists what it has)"),
 ]
 
+# command lines that are right, and cannot be done: arguments, exit status, line
+FAILURES = [
+    (RUN + ["--", "/nonexistent/x"], 127, "cannot run '/nonexistent/x': not found (check the name and PATH)"),
+    (RUN + ["--", "no-such-command"], 127, "cannot run 'no-such-command': not found (check the name and PATH)"),
+    (RUN + ["--", "/etc/passwd"], 126, "cannot run '/etc/passwd': Permission denied (is it executable?)"),
+    (RUN + ["--", "/"], 126, "cannot run '/': it is a directory (name a program)"),
+    (["run", "--limit", "4K", "--", "/bin/true"], 125,
+     r"cannot start '/bin/true': it needs more than the limit of 4K to load \(give it at least \d+K to get further\)"),
+    (RUN + ["--report", "/nonexistent/x", "--", "/bin/true"], 125,
+     "cannot write the report '/nonexistent/x': No such file or directory (give another --report FILE)"),
+    (RUN + ["--report", "/", "--", "/bin/true"], 125,
+     "cannot write the report '/': Is a directory (give another --report FILE)"),
+    (RUN + ["--", SURETY] + RUN + ["--", "/bin/true"], 125,
+     "cannot supervise 'seccomp': another supervisor already listens to this process "
+     "(run surety outside it: a process has one listener)"),
+    (["status", "no-such-group"], 125,
+     "cannot ask group 'no-such-group': no running group has this name or process "
+     "(surety status lists those of this user)"),
+    (["audit", "no-such-group"], 125,
+     "cannot ask group 'no-such-group': no running group has this name or process "
+     "(surety status lists those of this user)"),
+]
+
+# command lines that are right: arguments, exit status, stdout
+SUCCESSES = [
+    (RUN + ["/bin/true"], 0, ""),
+    (RUN + ["--", "/bin/false"], 1, ""),
+    (RUN + ["sh", "-c", "exit 7"], 7, ""),
+    (RUN + ["--", "sh", "-c", "kill -TERM $$"], 128 + 15, ""),
+    (RUN + ["--", "sh", "-c", "kill -KILL $$"], 128 + 9, ""),
+    (RUN + ["--", "echo", "--limit", "--help"], 0, "--limit --help\n"),
+    (RUN + ["--engine", "null", "--", "echo", "x"], 0, "x\n"),
+    (RUN + ["--", "ls", "/proc/self/fd"], 0, "0\n1\n2\n3\n"),  # the fourth is ls's own
+]
+
 
 class Measured:
     def __init__(self, args, **kw):
@@ -181,10 +217,10 @@ class Measured:
         self.code, self.out, self.err = done.returncode, done.stdout.decode(), done.stderr.decode()
         self.rss_kib, self.fds = map(int, figures) if len(figures) == 2 else (None, None)
 
-    def police(self, tap, name):
+    def police(self, tap, name, fds=3):
         # a sanitizer's own memory is not ours
         light = self.rss_kib is not None and (self.rss_kib < RSS_KIB or "asan" in os.path.basename(BUILD))
-        tap.ok(light and self.fds == 3, f"{name}: under {RSS_KIB} KiB, no descriptor left",
+        tap.ok(light and self.fds is not None and self.fds <= fds, f"{name}: under {RSS_KIB} KiB, no descriptor left",
                f"peak {self.rss_kib} KiB, {self.fds} descriptors at exit")
 
 
@@ -200,6 +236,28 @@ def check_errors(tap):
         match = LINE.match(got.err)
         tap.ok(match and got.err.count("\n") == 1, f"{name}: what, why, what to do", got.err)
         got.police(tap, name)
+
+
+def check_commands(tap):
+    works = subprocess.run([SURETY, "probe"], capture_output=True)
+    for args, code, line in FAILURES:
+        name = shown(args).replace(SURETY, "surety")
+        if works.returncode and args[0] == "run":
+            tap.skip(name, "live: surety probe says that no engine works here")
+            continue
+        got = Measured(args)
+        pattern = line if "\\d" in line else re.escape(line)
+        tap.ok(got.code == code and got.out == "" and re.fullmatch(f"surety: {pattern}\n", got.err), name,
+               f"exit {got.code}\n{got.err}")
+        tap.ok(LINE.match(got.err), f"{name}: what, why, what to do", got.err)
+        got.police(tap, name, GUARDED)
+    for args, code, out in SUCCESSES:
+        if works.returncode:
+            tap.skip(shown(args), "live: surety probe says that no engine works here")
+            continue
+        got = Measured(args)
+        tap.equal((got.code, got.out, got.err), (code, out, ""), shown(args))
+        got.police(tap, shown(args), GUARDED)
 
 
 def check_nothing_started(tap):
@@ -257,6 +315,10 @@ def check_output_failures(tap):
         done = subprocess.run(["/bin/sh", "-c", f'"$1" run --limit 12Q -- true {fds}', "sh", SURETY],
                               stderr=subprocess.PIPE)
         tap.equal(done.returncode, 125, f"started with {fds}: the exit status is still 125")
+    with tempfile.NamedTemporaryFile("r") as report:
+        subprocess.run(["/bin/sh", "-c", '"$1" run --limit 4K --report "$2" -- /bin/true 2>&-',
+                        "sh", SURETY, report.name])
+        tap.equal(report.read(), "", "with stderr closed no message goes into the report")
 
 
 def main():
@@ -266,6 +328,7 @@ def main():
             sys.exit(99)
     tap = Tap()
     check_errors(tap)
+    check_commands(tap)
     check_nothing_started(tap)
     check_help(tap)
     check_version(tap)

@@ -52,6 +52,7 @@ struct plan {
 	unsigned long charge;
 	int exact;   /* granted: the count moves by CHARGE, no more and no less */
 	int no_room; /* errno of a refusal other than ENOMEM is right as well */
+	unsigned long at, len; /* where, for the trace of a failure */
 };
 
 static uint64_t rnd(void)
@@ -211,10 +212,25 @@ static int same_map(void)
 	return 1;
 }
 
+/* The mappings that a call was about, as they were before it. */
+static void trace(const struct plan *plan)
+{
+	int i;
+
+	for (i = 0; plan->len && i < was.nr; i++) {
+		const struct count_vma *v = &was.vma[i];
+
+		if (v->start < plan->at + plan->len && plan->at < v->end)
+			check(0, "  [%lx, %lx) over %lx-%lx %c%c%c%s%s anonymous %lu kB %s", plan->at, plan->at + plan->len,
+			      v->start, v->end, v->r ? 'r' : '-', v->w ? 'w' : '-', v->shared ? 's' : 'p',
+			      v->ac ? " ac" : "", v->nr ? " nr" : "", v->anonymous / KIB, v->name);
+	}
+}
+
 /* Holds what came of a call against what had to. */
 static void outcome(const struct plan *plan, long ret)
 {
-	int fits = plan->charge == 0 || held + plan->charge < limit;
+	int fits = plan->charge == 0 || held + plan->charge < limit, failed = check_failed;
 	int denied = ret == -ENOMEM || (plan->no_room && (ret == -ENOSPC || ret == -EFBIG));
 	unsigned long before = held, now;
 
@@ -243,6 +259,10 @@ static void outcome(const struct plan *plan, long ret)
 			check(0, "operation %ld, %s of %lu kB moved the count by %ld kB", tally.done, plan->name,
 			      plan->charge / KIB, ((long)now - (long)before) / (long)KIB);
 	}
+	if (check_failed && !failed) {
+		trace(plan);
+		hold("failed");
+	}
 }
 
 static void op_map_private(void)
@@ -258,7 +278,7 @@ static void op_map_private(void)
 		{ "mmap of a file", MAP_PRIVATE },
 	};
 	int kind = (int)below(5);
-	struct plan plan = { kinds[kind].name, size(), 1, 0 };
+	struct plan plan = { kinds[kind].name, size(), 1, 0, 0, 0 };
 	unsigned long at = gap(plan.charge);
 
 	if (at)
@@ -268,7 +288,7 @@ static void op_map_private(void)
 
 static void op_map_shared(void)
 {
-	struct plan plan = { "mmap shared", size(), 1, 0 };
+	struct plan plan = { "mmap shared", size(), 1, 0, 0, 0 };
 	unsigned long at = gap(plan.charge);
 	int flags = MAP_SHARED | MAP_FIXED_NOREPLACE, fd = zero_fd;
 
@@ -285,7 +305,7 @@ static void op_map_shared(void)
 
 static void op_map_free(void)
 {
-	struct plan plan = { "mmap that is free", 0, 1, 0 };
+	struct plan plan = { "mmap that is free", 0, 1, 0, 0, 0 };
 	unsigned long len = (1 + below(2 * limit / PAGE)) * PAGE, at = gap(len);
 	int prot = below(2) ? PROT_NONE : PROT_READ;
 
@@ -296,7 +316,7 @@ static void op_map_free(void)
 
 static void op_map_over(void)
 {
-	struct plan plan = { "mmap MAP_FIXED", 0, 1, 0 };
+	struct plan plan = { "mmap MAP_FIXED", 0, 1, 0, 0, 0 };
 	unsigned long at, len;
 	struct count_range range;
 	struct count_vma *v = piece(&at, &len);
@@ -317,12 +337,14 @@ static void op_map_over(void)
 		return;
 	plan.exact = !range.sticky;
 	plan.charge = len - range.counted;
+	plan.at = at;
+	plan.len = len;
 	outcome(&plan, raw6(SYS_mmap, at, len, RW, ANON | MAP_FIXED, -1, 0));
 }
 
 static void op_protect(void)
 {
-	struct plan plan = { "mprotect", 0, 1, 0 };
+	struct plan plan = { "mprotect", 0, 1, 0, 0, 0 };
 	unsigned long at, len;
 	struct count_range range;
 	struct count_vma *v = piece(&at, &len);
@@ -331,6 +353,8 @@ static void op_protect(void)
 		return;
 	if (below(2)) {
 		range = count_range(&map, at, at + len);
+		plan.at = at;
+		plan.len = len;
 		plan.charge = range.would_charge;
 		plan.exact = !range.sticky;
 		if (!range.forced)
@@ -344,7 +368,7 @@ static void op_protect(void)
 
 static void op_remap(void)
 {
-	struct plan plan = { "mremap", 0, 1, 0 };
+	struct plan plan = { "mremap", 0, 1, 0, 0, 0 };
 	unsigned long at, len, want, to;
 	struct count_range range;
 	struct count_vma *v = piece(&at, &len);
@@ -359,6 +383,8 @@ static void op_remap(void)
 		want = len;
 	}
 	to = gap(want);
+	plan.at = at;
+	plan.len = len;
 	range = count_range(&map, at, at + len);
 	if (!to || range.forced)
 		return;
@@ -370,7 +396,7 @@ static void op_remap(void)
 
 static void op_remap_in_place(void)
 {
-	struct plan plan = { "mremap in place", size(), 1, 0 };
+	struct plan plan = { "mremap in place", size(), 1, 0, 0, 0 };
 	struct count_vma *v = pick();
 	unsigned long len, want;
 	int i;
@@ -390,7 +416,7 @@ static void op_remap_in_place(void)
 static void op_break(void)
 {
 	unsigned long now = raw1(SYS_brk, 0), want;
-	struct plan plan = { "brk", 0, 1, 0 };
+	struct plan plan = { "brk", 0, 1, 0, 0, 0 };
 	long ret;
 
 	if (below(3) == 0 && now > first_break) {
@@ -408,7 +434,7 @@ static void op_break(void)
 
 static void op_unmap(void)
 {
-	struct plan plan = { "munmap", 0, 0, 0 };
+	struct plan plan = { "munmap", 0, 0, 0, 0, 0 };
 	unsigned long at, len;
 
 	if (map.nr > VMAS_MANY) {
@@ -421,7 +447,7 @@ static void op_unmap(void)
 
 static void op_touch(void)
 {
-	struct plan plan = { "touch", 0, 1, 0 };
+	struct plan plan = { "touch", 0, 1, 0, 0, 0 };
 	unsigned long at, len;
 	struct count_vma *v = piece(&at, &len);
 
@@ -433,7 +459,7 @@ static void op_touch(void)
 static void op_advise(void)
 {
 	static const int advice[] = { MADV_DONTNEED, MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK, MADV_KEEPONFORK };
-	struct plan plan = { "madvise", 0, 1, 0 };
+	struct plan plan = { "madvise", 0, 1, 0, 0, 0 };
 	unsigned long at, len;
 	struct count_vma *v = piece(&at, &len);
 	long ret;
@@ -457,7 +483,7 @@ static void end_child(int i)
 
 static void op_fork(void)
 {
-	struct plan plan = { "fork", 0, 1, 0 };
+	struct plan plan = { "fork", 0, 1, 0, 0, 0 };
 	static struct count_map other;
 	int i = (int)below(CHILDREN);
 	long pid;
@@ -487,7 +513,7 @@ static void op_fork(void)
 
 static void op_segment(void)
 {
-	struct plan plan = { "shmget", 0, 1, 0 };
+	struct plan plan = { "shmget", 0, 1, 0, 0, 0 };
 	int i = (int)below(SEGMENTS), id;
 
 	if (segment_bytes[i]) {
@@ -509,7 +535,7 @@ static void op_segment(void)
 
 static void op_memory_file(void)
 {
-	struct plan plan = { "fallocate of a memfd", size(), 1, 1 };
+	struct plan plan = { "fallocate of a memfd", size(), 1, 1, 0, 0 };
 	struct stat st;
 	long ret;
 

@@ -5,8 +5,8 @@
  *
  *     snap [--min BYTES] [--partial] [--bare] [--group NAME] -- PROGRAM [ARG]...
  *
- * A private writable mmap, an mprotect to writable or a brk that asks for
- * BYTES (default 64 MiB) or more is skipped and answered as surety would:
+ * A private writable mmap, an mprotect to writable, a mremap or a brk that asks
+ * for BYTES (default 64 MiB) or more is skipped and answered as surety would:
  * ENOMEM, or the old break.  --partial keeps only the stack pointer and pc of
  * the registers, --bare writes records without a capture.
  *
@@ -136,7 +136,9 @@ static uint64_t requested(const struct thread *t)
 {
 	const uint64_t *args = (const uint64_t *)t->call.entry.args;
 
-	return t->op == OP_BRK ? args[0] - current_brk : args[1];
+	if (t->op == OP_BRK)
+		return args[0] - current_brk;
+	return t->op == OP_MREMAP ? args[2] - args[1] : args[1];
 }
 
 static void describe(const struct thread *t, struct refusal *r)
@@ -167,7 +169,7 @@ static void describe(const struct thread *t, struct refusal *r)
 	r->request_bytes = requested(t);
 	r->committed_bytes = UINT64_C(1) << 20;
 	r->limit_bytes = r->allowed_bytes = least;
-	r->rule = t->op == OP_BRK ? RULE_BRK_GROW : RULE_PRIVATE_ANON;
+	r->rule = t->op == OP_BRK ? RULE_BRK_GROW : t->op == OP_MREMAP ? RULE_MREMAP_GROW : RULE_PRIVATE_ANON;
 	r->error = ENOMEM;
 	r->sequence = ++sequence;
 	r->nr_holders = 1;
@@ -189,6 +191,10 @@ static bool to_refuse(struct thread *t)
 	if (nr == (i386 ? 125 : 10)) {
 		t->op = OP_MPROTECT;
 		return args[1] >= least && args[2] & PROT_WRITE;
+	}
+	if (nr == (i386 ? 163 : 25)) {
+		t->op = OP_MREMAP;
+		return args[2] > args[1] && args[2] - args[1] >= least;
 	}
 	t->op = OP_BRK;
 	return nr == (i386 ? 45 : 12) && current_brk && args[0] > current_brk && args[0] - current_brk >= least;

@@ -123,7 +123,6 @@ static void null_signal_all(struct engine *e, int sig)
 static void null_stop(struct engine *e)
 {
 	close_fd(&e->pidfd);
-	free(e);
 }
 
 const struct engine_ops engine_null = {

@@ -100,7 +100,8 @@ bool ask_mmap(struct ask *ask)
 		ask->flight = FLIGHT_OBJECT;
 	} else {
 		ask->flight = FLIGHT_SPACE;
-		ask->refine = refine_mmap;
+		if ((flags & MAP_FIXED) || !(flags & MAP_ANONYMOUS))
+			ask->refine = refine_mmap;
 	}
 	return true;
 }

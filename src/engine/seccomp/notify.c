@@ -18,7 +18,11 @@
 #include "engine/seccomp/vault.h"
 #include "sys/procfs.h"
 
-enum { REPEAT_MS = 1000 };
+enum {
+	REPEAT_MS = 1000,
+	BURST = 64,         /* reports at once: the calls of some twenty failed malloc(3) */
+	BURST_PER_SEC = 16, /* and as they go on */
+};
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -87,31 +91,38 @@ static void describe(const struct notifier *n, const struct ask *ask, enum verdi
 	find_holders(r, g);
 }
 
-/* A thread that is refused the same again and again is told about once a
- * second.  Returns NULL for one that was reported lately, and counts it. */
-static struct repeat *repeat_slot(struct notifier *n, const struct ask *ask)
+/* Whether one more report may be made now. */
+static bool take_token(struct notifier *n, uint64_t now_ms)
+{
+	uint64_t more = (now_ms - n->tokens_ms) * BURST_PER_SEC / 1000;
+
+	if (more) {
+		n->tokens = n->tokens + more < BURST ? n->tokens + more : BURST;
+		n->tokens_ms = now_ms;
+	}
+	if (n->tokens == 0)
+		return false;
+	n->tokens--;
+	return true;
+}
+
+/* Whether this refusal is to be captured and reported.  One that is the same as
+ * another of that thread lately, or one in a storm, is counted and told as a
+ * number with the next report. */
+static bool worth_a_report(struct notifier *n, const struct ask *ask)
 {
 	const struct seccomp_data *data = &ask->req->data;
 	uint64_t now = clock_ns(CLOCK_MONOTONIC) / 1000000;
 	uint64_t hash = ((uint64_t)ask->t->tid * 31 + (uint64_t)data->nr) * 31 + data->instruction_pointer / 8 +
 			ask->charge.pages * 7;
 	struct repeat *slot = &n->repeat[hash % REPEAT_SLOTS];
+	bool same = slot->tid == ask->t->tid && slot->nr == data->nr && slot->ip == data->instruction_pointer &&
+		    slot->pages == ask->charge.pages;
 
-	if (slot->tid == ask->t->tid && slot->nr == data->nr && slot->ip == data->instruction_pointer &&
-	    slot->pages == ask->charge.pages) {
-		if (now < slot->until_ms) {
-			slot->suppressed++;
-			return NULL;
-		}
-	} else {
-		slot->suppressed = 0;
-	}
-	slot->tid = ask->t->tid;
-	slot->nr = data->nr;
-	slot->ip = data->instruction_pointer;
-	slot->pages = ask->charge.pages;
-	slot->until_ms = now + REPEAT_MS;
-	return slot;
+	if ((same && now < slot->until_ms) || !take_token(n, now))
+		return false;
+	*slot = (struct repeat){ ask->t->tid, data->nr, data->instruction_pointer, ask->charge.pages, now + REPEAT_MS };
+	return true;
 }
 
 /* The first program cannot even be loaded: it is ended before its own code ran. */
@@ -128,25 +139,21 @@ static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
 {
 	struct group *g = ask->g;
 	struct refused_call call = { .id = ask->req->id, .value = ask->value, .error = ask->error };
-	struct repeat *slot;
 
 	if (n->starting) {
 		refuse_start(n, ask);
 		return;
 	}
 	ledger_count_refusal(g->ledger, ask->charge.pages);
-	slot = repeat_slot(n, ask);
-	if (slot || n->on_refusal != ON_REFUSAL_RETURN) {
+	if (n->on_refusal != ON_REFUSAL_RETURN || worth_a_report(n, ask)) {
 		describe(n, ask, verdict, &call.refusal);
-		if (slot) {
-			call.refusal.suppressed = slot->suppressed;
-			slot->suppressed = 0;
-		}
-		if (capture_put(n->capture, &call))
+		call.refusal.suppressed = n->suppressed;
+		if (capture_put(n->capture, &call)) {
+			n->suppressed = 0;
 			return;
-		if (slot)
-			slot->suppressed = call.refusal.suppressed + 1;
+		}
 	}
+	n->suppressed++;
 	(void)listener_answer(&g->listener, call.id, call.value, call.error);
 }
 

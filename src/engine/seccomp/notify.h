@@ -16,7 +16,7 @@ enum { REPEAT_SLOTS = 64 };
 struct repeat {
 	pid_t tid;
 	int32_t nr;
-	uint64_t ip, pages, until_ms, suppressed;
+	uint64_t ip, pages, until_ms;
 };
 
 struct notifier {
@@ -25,6 +25,8 @@ struct notifier {
 	struct capture_thread *capture;
 	enum on_refusal on_refusal;
 	struct repeat repeat[REPEAT_SLOTS];
+	uint64_t tokens, tokens_ms; /* reports that may be made now */
+	uint64_t suppressed;        /* refusals since the last report */
 
 	/* The first program, until its own code runs: a limit that is too low
 	 * for it to load is the user's mistake, told as such. */
