@@ -170,8 +170,6 @@ static int live(struct state *s, struct err *err)
 {
 	struct engine_status st;
 
-	s->job->reporter.ops = s->job->ops;
-	s->job->reporter.engine = s->engine;
 	(void)setsid(); /* signals of the terminal are the job's */
 	let_go_of_files(s->job);
 	while (!turn(s))

@@ -166,7 +166,7 @@ static int take_command(struct cursor *c)
 			       "no command given: surety run has nothing to start "
 			       "(put it after the options: surety run --limit 256M -- CMD)");
 	if (c->argv[c->next][0] == '\0')
-		return err_set(c->err, EXIT_SURETY, "cannot run '': the command is empty (is a variable unset?)");
+		return err_set(c->err, EXIT_NOT_FOUND, "cannot run '': the command is empty (is a variable unset?)");
 	*(char ***)member = c->argv + c->next;
 	return 0;
 }

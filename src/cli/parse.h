@@ -19,7 +19,8 @@ struct parsed {
 
 /* Reads the whole command line; opens and starts nothing.  A request for help
  * in any form becomes the command help.  The strings in *RET are borrowed from
- * ARGV.  Returns 0, or -1 with ERR set (status 125). */
+ * ARGV.  Returns 0, or -1 with ERR set: status 125, or 127 where the command to
+ * run is an empty word. */
 int parse_command_line(int argc, char **argv, struct parsed *ret, struct err *err);
 
 #endif

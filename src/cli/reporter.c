@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,22 +102,46 @@ static void start(struct reporter *r)
 	}
 	r->pipe_fd = fds[1];
 	(void)fcntl(r->pipe_fd, F_SETPIPE_SZ, PIPE_BYTES); /* a smaller one drops more */
-	r->ops->ignore(r->engine, r->pid);
 }
 
-static void tell_briefly(const struct reporter *r, const struct refusal *x)
+static char *brief_json(const struct refusal *x)
+{
+	json_t *call = json_pack("{s:i, s:s, s:I, s:I}", "sequence", (int)x->sequence, "operation", operation_name(x->op),
+				 "requested_bytes", (json_int_t)x->request_bytes, "committed_bytes",
+				 (json_int_t)x->committed_bytes);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:i, s:I, s:i, s:i, s:s, s:I, s:I, s:[o], s:n}", "schema",
+				   "surety.refusal/1", "group", x->group, "engine", x->engine, "overcommit_memory", (int)x->mode,
+				   "suppressed", (json_int_t)x->suppressed, "pid", (int)x->pid, "tid", (int)x->tid, "operation",
+				   operation_name(x->op), "committed_bytes", (json_int_t)x->committed_bytes, "limit_bytes",
+				   (json_int_t)x->limit_bytes, "calls", call, "stack");
+	char *text = json_dumps(object, JSON_COMPACT);
+
+	json_decref(object);
+	return text;
+}
+
+static char *brief_text(const struct refusal *x)
 {
 	char request[BYTES_FORMAT_MAX], committed[BYTES_FORMAT_MAX], limit[BYTES_FORMAT_MAX];
-	char line[512];
-	int n;
+	char *text = NULL;
 
 	bytes_format(x->request_bytes, request);
 	bytes_format(x->committed_bytes, committed);
 	bytes_format(x->limit_bytes, limit);
-	/* The name is the job's to choose: a process id and numbers are not. */
-	n = snprintf(line, sizeof(line), "surety: refused %s of %s: process %d in group '%s': Committed_AS %s would pass "
-		     "CommitLimit %s\n", operation_name(x->op), request, x->pid, x->group, committed, limit);
-	if (n > 0 && write(r->out_fd, line, (size_t)n) < 0)
+	/* The name of the process is the job's to choose: its id is not. */
+	if (asprintf(&text, "surety: refused %s of %s: process %d in group '%s': Committed_AS %s + %s would pass CommitLimit "
+		     "%s", operation_name(x->op), request, x->pid, x->group, committed, request, limit) < 0)
+		return NULL;
+	return text;
+}
+
+/* Without surety-report: what is known here, and no stack. */
+static void tell_briefly(const struct reporter *r, const struct refusal *x)
+{
+	autofree char *text = r->opts->format == REPORT_JSON ? brief_json(x) : brief_text(x);
+	struct iovec line[2] = { { text, text ? strlen(text) : 0 }, { (char *)"\n", 1 } };
+
+	if (text && writev(r->out_fd, line, 2) < 0)
 		return; /* nowhere to tell it: --summary and status still count it */
 }
 

@@ -20,8 +20,6 @@ struct reporter {
 	bool failed; /* it cannot be started, or has died */
 	uint64_t told;   /* refusals that reports speak of */
 	uint64_t untold; /* since the last one */
-	const struct engine_ops *ops;
-	struct engine *engine; /* which must not take it for one of the group */
 };
 
 /* Opens the report file.  Returns 0, or -1 with ERR set. */

@@ -90,8 +90,6 @@ struct engine_ops {
 	/* Whether the limit ended the command while it was still being loaded,
 	 * before any of its own code ran: then ERR says so. */
 	bool (*load_refused)(const struct engine *e, struct err *err);
-	/* A child of the caller that must not be taken for one of the group. */
-	void (*ignore)(struct engine *e, pid_t pid);
 	int (*poll_fd)(const struct engine *e);
 	/* Handles what poll_fd announced.  Returns 1 when the last process of
 	 * the group has ended, 0 otherwise. */

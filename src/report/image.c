@@ -228,14 +228,14 @@ static int image_new(pid_t pid, const struct capture *capture, struct mappings *
 	return 0;
 }
 
-static struct image **pick_slot(struct image_cache *cache, pid_t pid, bool compat, uint64_t hash)
+static struct image **pick_slot(struct image_cache *cache, bool compat, uint64_t hash)
 {
 	struct image **oldest = &cache->slot[0];
 
 	for (int i = 0; i < IMAGE_CACHE; i++) {
 		struct image *s = cache->slot[i];
 
-		if (s && s->pid == pid && s->compat == compat && s->files_hash == hash)
+		if (s && s->compat == compat && s->files_hash == hash)
 			return &cache->slot[i];
 		if (!s || (*oldest && s->used < (*oldest)->used))
 			oldest = &cache->slot[i];
@@ -255,7 +255,7 @@ int image_get(struct image_cache *cache, pid_t pid, const struct capture *captur
 	if (r < 0)
 		return r;
 	hash = mappings_files_hash(&maps);
-	slot = pick_slot(cache, pid, capture->compat, hash);
+	slot = pick_slot(cache, capture->compat, hash);
 	if (*slot) { /* memory without a file may have changed all the same */
 		mappings_done(&(*slot)->maps);
 		(*slot)->maps = maps;
@@ -266,6 +266,7 @@ int image_get(struct image_cache *cache, pid_t pid, const struct capture *captur
 			return r;
 		}
 	}
+	(*slot)->pid = pid;
 	(*slot)->used = ++cache->clock;
 	*ret = *slot;
 	return 0;

@@ -2,9 +2,9 @@
  *
  * image: a process's mapped files, opened for libdwfl.
  *
- * A session (its ELF files, symbol tables, line tables) costs 40 to 70 ms when
- * it is new and is kept for the next record of the same process with the same
- * files mapped.
+ * A session (its ELF files, symbol tables, line tables) is kept for the next
+ * record with the same files at the same addresses: of the same process, or of
+ * one that it forked.
  */
 #ifndef SURETY_REPORT_IMAGE_H
 #define SURETY_REPORT_IMAGE_H
@@ -16,19 +16,9 @@
 #include "core/refusal.h"
 #include "report/mapping.h"
 
-/* A symbol that was looked up: libdwfl reads a file's whole table for each,
- * 8 ms in a program of 100 MB, and refused calls share their outer frames. */
-struct image_symbol {
-	uint64_t addr;    /* 0: empty */
-	const char *name; /* libdwfl's; NULL where there is none */
-	uint64_t offset;  /* of ADDR from its start */
-};
-
-enum { IMAGE_SYMBOLS = 1024 };
-
 struct image {
 	Dwfl *dwfl;
-	pid_t pid;
+	pid_t pid;   /* whose it was last */
 	bool compat; /* an i386 task */
 	bool fresh;  /* nothing was looked up in it yet; unwind attaches to it */
 	uint64_t files_hash;
@@ -39,7 +29,6 @@ struct image {
 		Elf64_Ehdr e64;
 		Elf32_Ehdr e32;
 	} header;
-	struct image_symbol symbol[IMAGE_SYMBOLS]; /* by address, modulo */
 	void *vdso; /* copy of the [vdso], NULL while not needed */
 
 	/* During one unwind only. */

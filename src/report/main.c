@@ -95,7 +95,7 @@ static uint64_t now_ms(void)
 }
 
 /* Returns 1 while there is more, 0 at the end, -errno. */
-static int take_record(struct event_queue *q, struct image_cache *cache)
+static int take_record(struct event_queue *q, struct stack_resolver *resolver)
 {
 	struct stack stack = { .end = UNWIND_LOST };
 	struct record record;
@@ -104,7 +104,7 @@ static int take_record(struct event_queue *q, struct image_cache *cache)
 	if (r <= 0)
 		return r;
 	if (record.have_capture)
-		stack_resolve(cache, record.refusal.pid, &record.capture, &stack);
+		stack_resolve(resolver, record.refusal.pid, &record.capture, &stack);
 	event_add(q, &record.refusal, &stack, now_ms());
 	record_done(&record);
 	return 1;
@@ -112,7 +112,7 @@ static int take_record(struct event_queue *q, struct image_cache *cache)
 
 static int read_records(struct event_queue *q)
 {
-	struct image_cache cache = { 0 };
+	struct stack_resolver resolver = { 0 };
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 	int timeout = -1, r = 1;
 
@@ -122,11 +122,11 @@ static int read_records(struct event_queue *q)
 		if (n < 0 && errno != EINTR)
 			r = -errno;
 		else if (n > 0)
-			r = take_record(q, &cache);
+			r = take_record(q, &resolver);
 		timeout = n > 0 ? 0 : event_expire(q, now_ms());
 	}
 	event_flush(q);
-	image_cache_done(&cache);
+	stack_resolver_done(&resolver);
 	return r;
 }
 

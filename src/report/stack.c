@@ -9,13 +9,19 @@
 #include "report/perfmap.h"
 #include "report/symbol.h"
 
-void stack_resolve(struct image_cache *cache, pid_t pid, const struct capture *capture, struct stack *ret)
+void stack_resolver_done(struct stack_resolver *resolver)
+{
+	image_cache_done(&resolver->images);
+	known_free(&resolver->known);
+}
+
+void stack_resolve(struct stack_resolver *resolver, pid_t pid, const struct capture *capture, struct stack *ret)
 {
 	struct image *image;
 	struct unwind unwind;
 
 	*ret = (struct stack){ .end = UNWIND_LOST };
-	if (image_get(cache, pid, capture, &image) < 0)
+	if (image_get(&resolver->images, pid, capture, &image) < 0)
 		return;
 	ret->frame = calloc(STACK_FRAMES, sizeof(*ret->frame));
 	if (!ret->frame)
@@ -28,8 +34,8 @@ void stack_resolve(struct image_cache *cache, pid_t pid, const struct capture *c
 			ret->end = UNWIND_LIMIT;
 			break;
 		}
-		ret->nr += symbol_frames(image, unwind.frame[i].pc, unwind.frame[i].call, &ret->frame[ret->nr],
-					 STACK_FRAMES - ret->nr);
+		ret->nr += symbol_frames(image, &resolver->known, unwind.frame[i].pc, unwind.frame[i].call,
+					 &ret->frame[ret->nr], STACK_FRAMES - ret->nr);
 	}
 	perfmap_resolve(pid, ret);
 }

@@ -5,27 +5,12 @@
 #ifndef SURETY_REPORT_STACK_H
 #define SURETY_REPORT_STACK_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "report/frame.h"
 #include "report/image.h"
+#include "report/known.h"
 #include "report/unwind.h"
 
 enum { STACK_FRAMES = 256 };
-
-/* Texts are NULL where unknown. */
-struct frame {
-	uint64_t pc;            /* innermost: the next instruction; else the return address */
-	uint64_t offset;        /* of the call, as addr2line -e MODULE takes it */
-	uint64_t symbol_offset; /* pc less the start of the symbol */
-	char *module;           /* path as in /proc/PID/maps, or "[vdso]" */
-	char *build_id;         /* hex */
-	char *symbol;           /* as in the symbol table: not demangled */
-	char *file;             /* as in the debug information, perhaps relative */
-	int line;               /* 0: unknown */
-	bool inlined;           /* was compiled into the next frame, whose pc it has */
-};
 
 struct stack {
 	int nr;
@@ -33,9 +18,17 @@ struct stack {
 	struct frame *frame; /* innermost first */
 };
 
+/* What is kept from one stack to the next; starts as zeros. */
+struct stack_resolver {
+	struct image_cache images;
+	struct known *known;
+};
+
+void stack_resolver_done(struct stack_resolver *resolver);
+
 /* Unwinds and names CAPTURE of process PID.  What cannot be found is left out;
  * a stack without memory to hold it is empty. */
-void stack_resolve(struct image_cache *cache, pid_t pid, const struct capture *capture, struct stack *ret);
+void stack_resolve(struct stack_resolver *resolver, pid_t pid, const struct capture *capture, struct stack *ret);
 void stack_done(struct stack *stack);
 
 #endif

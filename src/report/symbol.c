@@ -12,20 +12,6 @@
 
 #include "base/cleanup.h"
 
-void frame_done(struct frame *frame)
-{
-	free(frame->module);
-	free(frame->build_id);
-	free(frame->symbol);
-	free(frame->file);
-	*frame = (struct frame){ 0 };
-}
-
-static char *copy_text(const char *text)
-{
-	return text && *text ? strdup(text) : NULL;
-}
-
 static char *hex_text(const unsigned char *bytes, int len)
 {
 	static const char digit[] = "0123456789abcdef";
@@ -41,27 +27,15 @@ static char *hex_text(const unsigned char *bytes, int len)
 	return ret;
 }
 
-static const struct image_symbol *find_symbol(struct image *image, Dwfl_Module *mod, uint64_t addr)
+static void describe_symbol(Dwfl_Module *mod, uint64_t pc, uint64_t call, struct frame *f)
 {
-	struct image_symbol *s = &image->symbol[addr % IMAGE_SYMBOLS];
-	GElf_Off offset = 0;
+	GElf_Off offset;
 	GElf_Sym sym;
+	const char *name = dwfl_module_addrinfo(mod, call, &offset, &sym, NULL, NULL, NULL);
 
-	if (s->addr != addr) {
-		s->name = dwfl_module_addrinfo(mod, addr, &offset, &sym, NULL, NULL, NULL);
-		s->addr = addr;
-		s->offset = offset;
-	}
-	return s;
-}
-
-static void describe_symbol(struct image *image, Dwfl_Module *mod, uint64_t pc, uint64_t call, struct frame *f)
-{
-	const struct image_symbol *s = find_symbol(image, mod, call);
-
-	if (s->name) {
-		f->symbol = strndup(s->name, strcspn(s->name, "@")); /* without its version */
-		f->symbol_offset = s->offset + (pc - call);
+	if (name) {
+		f->symbol = strndup(name, strcspn(name, "@")); /* without its version */
+		f->symbol_offset = offset + (pc - call);
 	}
 }
 
@@ -76,7 +50,7 @@ static void describe_line(Dwfl_Module *mod, uint64_t call, struct frame *f)
 	if (cu && dwarf_haspc(cu, call - bias) > 0)
 		line = dwfl_module_getsrc(mod, call);
 	if (line) {
-		f->file = copy_text(dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL));
+		f->file = frame_text(dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL));
 		f->line = f->file && number > 0 ? number : 0;
 	}
 }
@@ -91,7 +65,7 @@ static Dwfl_Module *describe_module(struct image *image, uint64_t call, struct f
 
 	if (!m || (m->name[0] != '/' && !mod))
 		return NULL; /* anonymous memory, or nowhere */
-	f->module = copy_text(m->name);
+	f->module = frame_text(m->name);
 	if (mod && dwfl_module_getelf(mod, &bias)) {
 		f->offset = call - bias;
 		id_len = dwfl_module_build_id(mod, &id, &id_addr);
@@ -152,12 +126,12 @@ static int expand_inlined(Dwarf_Die *scopes, int nr, struct frame *ret, int room
 		if (dwarf_tag(die) != DW_TAG_inlined_subroutine)
 			continue;
 		*f = (struct frame){ .pc = last->pc, .offset = last->offset, .inlined = true };
-		f->module = copy_text(last->module);
-		f->build_id = copy_text(last->build_id);
-		f->symbol = copy_text(linkage_name(die));
+		f->module = frame_text(last->module);
+		f->build_id = frame_text(last->build_id);
+		f->symbol = frame_text(linkage_name(die));
 		f->file = last->file;
 		f->line = last->line;
-		last->file = copy_text(file_of(die, constant_of(die, DW_AT_call_file)));
+		last->file = frame_text(file_of(die, constant_of(die, DW_AT_call_file)));
 		last->line = last->file ? (int)constant_of(die, DW_AT_call_line) : 0;
 		found++;
 	}
@@ -186,17 +160,45 @@ static int inlined_frames(Dwfl_Module *mod, uint64_t call, struct frame *ret, in
 	return 0;
 }
 
-int symbol_frames(struct image *image, uint64_t pc, uint64_t call, struct frame *ret, int room)
+/* Frames of the same code in another process, made this one's. */
+static int known_frames(struct known *known, const struct known_place *place, const struct frame *here,
+			struct frame *ret, int room)
+{
+	int nr = known_get(known, place, ret, room);
+
+	for (int i = 0; i < nr; i++) {
+		ret[i].pc = here->pc;
+		ret[i].module = frame_text(here->module);
+	}
+	return nr;
+}
+
+int symbol_frames(struct image *image, struct known **known, uint64_t pc, uint64_t call, struct frame *ret,
+		  int room)
 {
 	struct frame last = { .pc = pc };
 	Dwfl_Module *mod = describe_module(image, call, &last);
+	const struct mapping *m = mappings_find(&image->maps, call);
+	struct known_place place = { .build_id = last.build_id, .offset = last.offset, .exact = pc == call };
 	int nr = 0;
 
+	if (m) {
+		place.dev = (uint64_t)m->vma.dev_major << 32 | m->vma.dev_minor;
+		place.ino = m->vma.ino;
+	}
+	if (mod && last.build_id)
+		nr = known_frames(*known, &place, &last, ret, room);
+	if (nr) {
+		frame_done(&last);
+		return nr;
+	}
 	if (mod) {
-		describe_symbol(image, mod, pc, call, &last);
+		describe_symbol(mod, pc, call, &last);
 		describe_line(mod, call, &last);
 		nr = inlined_frames(mod, call, ret, room - 1, &last);
 	}
-	ret[nr] = last;
-	return nr + 1;
+	ret[nr++] = last;
+	if (mod && last.build_id && nr < room)
+		known_put(known, &place, ret, nr);
+	return nr;
 }

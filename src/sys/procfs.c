@@ -155,6 +155,9 @@ int task_ids_read(pid_t tid, struct task_ids *ret)
 	ret->tgid = (pid_t)tgid;
 	ret->ppid = (pid_t)ppid;
 	ret->cap_effective = caps;
+	if (status_field(buf, "\nSeccomp_filters:", 10, &ret->seccomp_filters) < 0 &&
+	    status_field(buf, "\nSeccomp:", 10, &ret->seccomp_filters) < 0)
+		return -EBADMSG;
 	return 0;
 }
 

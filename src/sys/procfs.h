@@ -42,6 +42,7 @@ int task_stat_read(pid_t tid, struct task_stat *ret);
 struct task_ids {
 	pid_t tgid, ppid;
 	uint64_t cap_effective;
+	uint64_t seccomp_filters; /* loaded; KERNEL < 5.9: the mode, 0 or 2 */
 };
 int task_ids_read(pid_t tid, struct task_ids *ret);
 

@@ -155,7 +155,6 @@ ERRORS = [
                    "(put it after the options: surety run --limit 256M -- CMD)"),
     (["run"], "no command given: surety run has nothing to start "
               "(put it after the options: surety run --limit 256M -- CMD)"),
-    (RUN + ["--", ""], "cannot run '': the command is empty (is a variable unset?)"),
     (["status", "a", "b"], "unexpected 'b': surety status takes one operand (surety status --help)"),
     (["status", "a", "--json", "b"], "unexpected 'b': surety status takes one operand (surety status --help)"),
     (["audit", ""], "bad operand '': it is empty (surety audit --help)"),
@@ -173,6 +172,7 @@ ERRORS = [
 
 # command lines that are right, and cannot be done: arguments, exit status, line
 FAILURES = [
+    (RUN + ["--", ""], 127, "cannot run '': the command is empty (is a variable unset?)"),
     (RUN + ["--", "/nonexistent/x"], 127, "cannot run '/nonexistent/x': not found (check the name and PATH)"),
     (RUN + ["--", "no-such-command"], 127, "cannot run 'no-such-command': not found (check the name and PATH)"),
     (RUN + ["--", "/etc/passwd"], 126, "cannot run '/etc/passwd': Permission denied (is it executable?)"),

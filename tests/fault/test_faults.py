@@ -199,7 +199,7 @@ def commands(tap):
             ("not executable", [plain_file], (126,)),
             ("a directory", ["/tmp"], (126,)),
             ("a script without its interpreter", [script], (126, 127)),
-            ("an empty name", [""], (126, 127))):
+            ("an empty name", [""], (125, 126, 127))):
         r = run(cmd, LIMIT, report=False)
         tap.ok(r.rc in codes, "%s: %s" % (name, " or ".join(map(str, codes))), r)
         tap.ok(one_line(r.err), "%s: one clear line" % name, r)

@@ -31,7 +31,7 @@
 #define ARENA 0x100000000000UL
 #define ARENA_END (ARENA + 64 * GIB)
 
-enum { OBJECTS = 64, CHILDREN = 3, SEGMENTS = 4, VMAS_MANY = 300 };
+enum { OBJECTS = 64, CHILDREN = 3, SEGMENTS = 4, VMAS_MANY = 300, RECENT = 12 };
 
 static struct count_map map, was;
 static unsigned long limit;
@@ -212,10 +212,20 @@ static int same_map(void)
 	return 1;
 }
 
-/* The mappings that a call was about, as they were before it. */
+/* What led to a failure: the calls before it, and the mappings that it was about. */
+static struct {
+	struct plan plan;
+	unsigned long before;
+	long ret;
+} recent[RECENT];
+
 static void trace(const struct plan *plan)
 {
-	int i;
+	long i;
+
+	for (i = tally.done > RECENT ? tally.done - RECENT : 0; i < tally.done; i++)
+		check(0, "  operation %ld: %s of %lu kB over %lu kB: %ld", i + 1, recent[i % RECENT].plan.name,
+		      recent[i % RECENT].plan.charge / KIB, recent[i % RECENT].before / KIB, recent[i % RECENT].ret);
 
 	for (i = 0; plan->len && i < was.nr; i++) {
 		const struct count_vma *v = &was.vma[i];
@@ -234,6 +244,9 @@ static void outcome(const struct plan *plan, long ret)
 	int denied = ret == -ENOMEM || (plan->no_room && (ret == -ENOSPC || ret == -EFBIG));
 	unsigned long before = held, now;
 
+	recent[tally.done % RECENT].plan = *plan;
+	recent[tally.done % RECENT].before = held;
+	recent[tally.done % RECENT].ret = ret;
 	tally.done++;
 	if (plan->charge == room() || plan->charge == room() + PAGE)
 		tally.edge++;

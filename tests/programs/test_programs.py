@@ -133,7 +133,7 @@ def git(tap):
     big = tmp("big")
     with open(big, "wb") as f:
         f.truncate(300 * MIB)
-    fails_well(tap, "git, tight", ["bash", "-c", 'git -C "$1" hash-object --stdin < "$2"', "sh", folder, big], "64M",
+    fails_well(tap, "git, tight", ["bash", "-c", 'cat "$2" | git -C "$1" hash-object --stdin', "sh", folder, big], "64M",
                ["out of memory"])
 
 
@@ -262,7 +262,7 @@ def debuggers(tap):
     scenario = helper("scenario")
     if need(tap, "gdb"):
         r = run(["gdb", "-q", "-batch", "-nx", "-ex", "set confirm off", "-ex", "break map_and_touch", "-ex", "run",
-                 "-ex", "bt", "-ex", "continue", "--args", scenario, "S1", "256"], "256M")
+                 "-ex", "bt", "-ex", "delete", "-ex", "continue", "--args", scenario, "S1", "256"], "256M")
         tap.ok("map_and_touch" in r.out and "main" in r.out, "gdb: break, run, bt", r)
         tap.ok("ENOMEM at mmap" in r.out, "gdb: the refused call of a traced program returns ENOMEM", r)
         tap.ok("exited normally" in r.out, "gdb: the program comes to its end", r)

@@ -24,7 +24,8 @@ if ! command -v "$cc" >/dev/null; then
 	exit 77
 fi
 work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
+pid= # of the program that wrote /tmp/perf-PID.map
+trap 'rm -rf "$work"; [ -z "$pid" ] || rm -f "/tmp/perf-$pid.map"' EXIT
 cd "$work" || exit 99
 
 result() { # VERDICT NAME [FILE]
@@ -169,6 +170,19 @@ observe twice -- ./plain twice
 expect_count "two failures from one line are two reports" 2 '^surety: refused' twice.txt
 expect_line "the first line stands alone" plain.txt "] in group 'snap': Committed_AS 1M + 1.0G would pass CommitLimit 64M"
 
+# What is kept from one process to the next changes nothing.
+cp plain copy # another file with the same build-id
+"$snap" -- ./plain thread >one.rec
+"$snap" -- ./copy thread >two.rec
+"$snap" -- ./plain signal >three.rec
+for name in one two three; do "$report" --fd 1 <$name.rec; done >apart.txt
+cat one.rec two.rec three.rec | "$report" --fd 1 >together.txt
+if [ "$(grep -c '^surety' apart.txt)" = 3 ] && cmp -s apart.txt together.txt; then
+	result ok "reports of several processes are those of each alone"
+else
+	result "not ok" "reports of several processes are those of each alone" together.txt
+fi
+
 # A frame-pointer frame: complete with all registers.
 build frame stack_frame.c -O2 -g || exit 99
 observe frame -- ./frame
@@ -222,11 +236,12 @@ fi
 
 # Code made at run time.
 if build jit stack_jit.c -O2 -g -fno-omit-frame-pointer; then
-	"$snap" -- ./jit map >jit.rec
+	"$snap" -- ./jit map >jit.rec 2>jit.pid
+	pid=$(head -n 1 jit.pid)
 	"$report" --fd 1 <jit.rec >jit.txt
-	pid=$(sed -n 's/^surety: refused .*\[\([0-9]*\)\] in group.*/\1/p' jit.txt)
 	expect_line "perf-PID.map names a frame, escaped" jit.txt 'jit\x1b[31m_new with blanks+0x6'
 	expect_count "and the stack goes on below it" 1 ' main+0x' jit.txt
+	expect_count "code that no line table covers gets no line" 0 ' _start+0x[0-9a-f]* at ' jit.txt
 	[ -n "$pid" ] && rm -f "/tmp/perf-$pid.map"
 	"$report" --fd 1 <jit.rec >nojit.txt
 	expect_count "without the map the frame is there without a name" 1 '^    #[0-9]* *0x[0-9a-f]* *?$' nojit.txt

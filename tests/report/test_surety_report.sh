@@ -7,6 +7,7 @@
 
 snap=$1
 report=$2
+doc=$(cd "$(dirname "$0")/../.." && pwd)/docs/REPORT.md
 nr=0
 failed=0
 
@@ -49,6 +50,24 @@ for line in open("out"):
     assert o["stack"]["end"] == "outermost" and len(o["calls"]) >= 2, o
 ' 2>err
 check "json, one object a line"
+
+python3 - "$doc" >err <<'END'
+import json, re, sys
+text = open(sys.argv[1]).read().partition("## JSON")[2]
+documented = set(re.findall(r"`(\w+)`", text))
+def keys(value):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys(inner)
+used = set(keys(json.loads(open("out").readline())))
+print("not documented:", *sorted(used - documented))
+sys.exit(not used or bool(used - documented))
+END
+check "every field is documented"
 
 "$report" --fd 3 <rec 3>out 2>err
 [ $? = 0 ] && [ ! -s err ] && grep -q '^surety: refused' out

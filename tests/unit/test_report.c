@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * report/text, report/json, report/escape, report/shortfall: what is printed of
- * an event, and that names a job chose do no harm.
+ * report/text, report/json, report/escape, report/shortfall, report/perfmap,
+ * report/known: what is printed of an event, and that names a job chose do no harm.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +21,7 @@
 
 #include "report/escape.h"
 #include "report/json.h"
+#include "report/known.h"
 #include "report/perfmap.h"
 #include "report/shortfall.h"
 #include "report/text.h"
@@ -339,6 +340,50 @@ static void test_perfmap(void **state)
 	free(f[1].symbol);
 }
 
+static void put_known(struct known **known, uint64_t ino, uint64_t offset)
+{
+	struct known_place place = { .build_id = "aa11", .ino = ino, .offset = offset };
+
+	known_put(known, &place, &frames[1], 2);
+}
+
+static void test_known(void **state)
+{
+	struct known_place place = { .build_id = "aa11", .ino = 7, .offset = 0x100 };
+	struct known *known = NULL;
+	struct frame f[2];
+
+	(void)state;
+	assert_int_equal(known_get(known, &place, f, 2), 0);
+	put_known(&known, 7, 0x100);
+	assert_int_equal(known_get(known, &place, f, 2), 2);
+	assert_null(f[0].module); /* of the process */
+	assert_string_equal(f[0].symbol, "helper");
+	assert_true(f[0].inlined);
+	assert_string_equal(f[1].symbol, "main");
+	assert_int_equal(f[1].line, 9);
+	frame_done(&f[0]);
+	frame_done(&f[1]);
+
+	assert_int_equal(known_get(known, &place, f, 1), 0); /* not in part */
+	place.exact = true;
+	assert_int_equal(known_get(known, &place, f, 2), 0);
+	place.exact = false;
+	place.ino = 8; /* another file that claims to be this one */
+	assert_int_equal(known_get(known, &place, f, 2), 0);
+	place.ino = 7;
+
+	for (uint64_t i = 1; i < KNOWN_MAX; i++)
+		put_known(&known, 9, i);
+	assert_int_equal(known_get(known, &place, f, 2), 2);
+	frame_done(&f[0]);
+	frame_done(&f[1]);
+	put_known(&known, 9, KNOWN_MAX);
+	assert_int_equal(known_get(known, &place, f, 2), 0);
+	known_free(&known);
+	assert_null(known);
+}
+
 #define REPORT_TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -347,6 +392,7 @@ int main(void)
 		REPORT_TEST(test_text),         REPORT_TEST(test_text_variants), REPORT_TEST(test_hostile_text),
 		REPORT_TEST(test_json),         REPORT_TEST(test_json_hostile),  REPORT_TEST(test_escape),
 		REPORT_TEST(test_shortfall),    REPORT_TEST(test_perfmap),
+		REPORT_TEST(test_known),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);

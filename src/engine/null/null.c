@@ -89,12 +89,6 @@ static bool null_load_refused(const struct engine *e, struct err *err)
 	return false;
 }
 
-static void null_ignore(struct engine *e, pid_t pid)
-{
-	(void)e;
-	(void)pid;
-}
-
 static int null_poll_fd(const struct engine *e)
 {
 	return e->pidfd;
@@ -131,7 +125,6 @@ const struct engine_ops engine_null = {
 	.start = null_start,
 	.main_pid = null_main_pid,
 	.load_refused = null_load_refused,
-	.ignore = null_ignore,
 	.poll_fd = null_poll_fd,
 	.dispatch = null_dispatch,
 	.status = null_status,

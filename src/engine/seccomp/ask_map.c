@@ -93,16 +93,16 @@ bool ask_mmap(struct ask *ask)
 	ask->op = OP_MMAP;
 	ask->charge = rules_mmap(mode_of(ask), len, prot, flags, kind);
 	ask->odd = (flags & (MAP_HUGETLB | MAP_GROWSDOWN)) || (flags & MAP_TYPE) == MAP_DROPPABLE;
+	if (len && (flags & MAP_SHARED) && (kind == FILE_NONE || kind == FILE_ZERO)) {
+		ask->flight = FLIGHT_OBJECT; /* one that charges nothing yet is to be known too */
+		return true;
+	}
 	if (ask->charge.pages == 0 && !ask->odd)
 		return false;
 	set_range(ask, ask->arg[0], len);
-	if (ask->charge.holder == HOLDER_OBJECT) {
-		ask->flight = FLIGHT_OBJECT;
-	} else {
-		ask->flight = FLIGHT_SPACE;
-		if ((flags & MAP_FIXED) || !(flags & MAP_ANONYMOUS))
-			ask->refine = refine_mmap;
-	}
+	ask->flight = FLIGHT_SPACE;
+	if ((flags & MAP_FIXED) || !(flags & MAP_ANONYMOUS))
+		ask->refine = refine_mmap;
 	return true;
 }
 

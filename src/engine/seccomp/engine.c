@@ -261,11 +261,6 @@ static pid_t seccomp_main_pid(const struct engine *e)
 	return e->main_pid;
 }
 
-static void seccomp_ignore(struct engine *e, pid_t pid)
-{
-	__atomic_store_n(&e->group.helper, pid, __ATOMIC_RELAXED);
-}
-
 static int seccomp_poll_fd(const struct engine *e)
 {
 	return e->group.epoll_fd;
@@ -359,7 +354,6 @@ const struct engine_ops engine_seccomp = {
 	.start = seccomp_start,
 	.main_pid = seccomp_main_pid,
 	.load_refused = seccomp_load_refused,
-	.ignore = seccomp_ignore,
 	.poll_fd = seccomp_poll_fd,
 	.dispatch = seccomp_dispatch,
 	.status = seccomp_status,

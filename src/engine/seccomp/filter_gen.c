@@ -28,7 +28,7 @@
 
 #define IPCCALL_SHMGET 23 /* uapi/linux/ipc.h SHMGET, the i386 multiplexer's number */
 
-static scmp_filter_ctx ctx;
+static scmp_filter_ctx ctx; /* the one that rules are added to */
 
 static void die(const char *what, int rc)
 {
@@ -74,18 +74,15 @@ static void notify_mappings(int nr)
 	notify_masked(nr, 3, MAP_GROWSDOWN, MAP_GROWSDOWN);
 }
 
-static void add_rules(void)
+static void add_common_rules(void)
 {
 	const struct scmp_arg_cmp brk_moves = { 0, SCMP_CMP_NE, 0, 0 };
 	const scmp_datum_t shm_open_flags = O_CREAT | O_NOFOLLOW;
 
-	notify_mappings(SCMP_SYS(mmap));
-	notify_mappings(SCMP_SYS(mmap2));
 	notify(SCMP_SYS(brk), 1, &brk_moves);
 	notify_always(SCMP_SYS(mprotect));
 	notify_always(SCMP_SYS(pkey_mprotect));
 	notify_always(SCMP_SYS(mremap));
-	notify_always(__NR_map_shadow_stack); /* by number: libseccomp 2.5 has no name for it */
 
 	notify_always(SCMP_SYS(fork));
 	notify_masked(SCMP_SYS(clone), 0, CLONE_VM, 0);
@@ -94,10 +91,8 @@ static void add_rules(void)
 	notify_always(SCMP_SYS(execveat));
 
 	notify_always(SCMP_SYS(shmget));
-	notify_masked(SCMP_SYS(ipc), 0, 0xffff, IPCCALL_SHMGET);
 	notify_always(SCMP_SYS(memfd_create));
 	notify_always(SCMP_SYS(ftruncate));
-	notify_always(SCMP_SYS(ftruncate64));
 	notify_always(SCMP_SYS(fallocate));
 	/* shm_open(3) in glibc and musl; an ordinary creating open is not stopped. */
 	notify_masked(SCMP_SYS(openat), 2, shm_open_flags, shm_open_flags);
@@ -105,6 +100,48 @@ static void add_rules(void)
 
 	notify_masked(SCMP_SYS(ptrace), 0, UINT32_MAX, PTRACE_POKETEXT);
 	notify_masked(SCMP_SYS(ptrace), 0, UINT32_MAX, PTRACE_POKEDATA);
+}
+
+static scmp_filter_ctx new_filter(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (!filter)
+		die("init", -ENOMEM);
+	return filter;
+}
+
+/* x86-64 and x32, which take their arguments alike. */
+static scmp_filter_ctx wide_filter(void)
+{
+	int rc;
+
+	ctx = new_filter();
+	rc = seccomp_arch_add(ctx, SCMP_ARCH_X32);
+	if (rc < 0)
+		die("x32", rc);
+	add_common_rules();
+	notify_mappings(SCMP_SYS(mmap));
+	notify_always(__NR_map_shadow_stack); /* by number: libseccomp 2.5 has no name for it */
+	return ctx;
+}
+
+static scmp_filter_ctx i386_filter(void)
+{
+	int rc;
+
+	ctx = new_filter();
+	rc = seccomp_arch_add(ctx, SCMP_ARCH_X86);
+	if (rc == 0)
+		rc = seccomp_arch_remove(ctx, SCMP_ARCH_NATIVE);
+	if (rc < 0)
+		die("i386", rc);
+	add_common_rules();
+	notify_mappings(SCMP_SYS(mmap2));
+	notify_always(SCMP_SYS(mmap)); /* the old one: its arguments are in memory */
+	notify_always(SCMP_SYS(ftruncate64));
+	notify_masked(SCMP_SYS(ipc), 0, 0xffff, IPCCALL_SHMGET);
+	return ctx;
 }
 
 static void print_program(void)
@@ -132,25 +169,22 @@ static void print_program(void)
 
 int main(void)
 {
+	scmp_filter_ctx i386;
 	int rc;
 
 	/* The build machine's kernel need not know user notification. */
 	rc = seccomp_api_set(6);
 	if (rc < 0)
 		die("api level", rc);
-	ctx = seccomp_init(SCMP_ACT_ALLOW);
-	if (!ctx)
-		die("init", -ENOMEM);
-	rc = seccomp_arch_add(ctx, SCMP_ARCH_X86);
-	if (rc == 0)
-		rc = seccomp_arch_add(ctx, SCMP_ARCH_X32);
+	i386 = i386_filter();
+	ctx = wide_filter();
+	rc = seccomp_merge(ctx, i386); /* which frees it */
 	if (rc < 0)
 		die("architectures", rc);
 	/* A binary tree: the depth, not the number of rules, is the cost. */
 	rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (rc < 0)
 		die("optimize", rc);
-	add_rules();
 	print_program();
 	seccomp_release(ctx);
 	return 0;

@@ -52,7 +52,13 @@ static uint64_t id_rest_ms(void)
 int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
 {
 	struct epoll_event hangup = { .events = 0, .data.u64 = 0 };
+	struct task_ids ids;
 	char path[64];
+	int r = task_ids_read(supervisor, &ids);
+
+	if (r < 0)
+		return r;
+	g->own_filters = ids.seccomp_filters;
 
 	pthread_mutex_init(&g->lock, NULL);
 	g->ledger = ledger;

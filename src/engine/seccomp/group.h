@@ -107,6 +107,7 @@ struct object {
 	uint64_t size_pages;
 	uint64_t baseline_pages; /* present before the group came to it: not ours */
 	uint64_t reserved;       /* holes that a mapping can fill without a call */
+	bool noreserve;          /* OBJECT_ANON that is charged page by page */
 	bool mapped;             /* MAP_SHARED somewhere in the group */
 	bool seen;               /* mark of a scan */
 	char path[SHMOBJ_PATH];  /* of a named one, to find it when nobody has it open; else "" */
@@ -124,7 +125,7 @@ struct group {
 	uint64_t stale_ms;
 	uint64_t started_ns; /* CLOCK_REALTIME: what is older is not the group's */
 	bool killing;     /* the job is being ended: nothing more is granted */
-	pid_t helper;     /* a child of the supervisor that is not of the group, or 0 */
+	uint64_t own_filters; /* loaded on the supervisor: a process of the group has more */
 	bool has_children_file; /* CONFIG_PROC_CHILDREN */
 
 	LIST_HEAD(, proc) procs[PID_BUCKETS];
@@ -142,6 +143,7 @@ struct group {
 	bool has_shmem;                        /* some process may hold a memfd or tmpfs file */
 
 	uint64_t notifications;
+	uint64_t looked_ms;         /* when everybody was last looked at, because of stacks */
 	uint64_t grants_since_look; /* paces the group-wide looks for the peak */
 };
 

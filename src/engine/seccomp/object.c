@@ -130,6 +130,7 @@ struct maps_look {
 	struct group *g;
 	pid_t tid;
 	uint64_t granted_pages; /* of the call that is identified; 0 in a scan */
+	bool noreserve;         /* that call made an object which is charged page by page */
 };
 
 static void meet_anon(struct maps_look *look, const struct vma *vma)
@@ -138,22 +139,27 @@ static void meet_anon(struct maps_look *look, const struct vma *vma)
 	struct object *obj = find(look->g, OBJECT_ANON, dev, vma->ino);
 	uint64_t extent = (vma->pgoff + (vma->end - vma->start)) >> PAGE_SHIFT;
 	struct shmobj found;
+	bool known = obj != NULL, told;
 
-	if (!obj) {
+	if (!obj)
 		obj = add(look->g, OBJECT_ANON, dev, vma->ino);
-		if (!obj)
-			return;
-		/* Its size is its own, whatever is still mapped of it; where the
-		 * kernel does not let us ask, the grant and the extent tell. */
-		if (shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found) == 0)
-			extent = bytes_to_pages(found.size_bytes);
-		else if (look->granted_pages > extent)
-			extent = look->granted_pages;
-		look->granted_pages = 0;
-	}
-	if (extent > obj->pages)
-		set_pages(look->g, obj, extent);
+	if (!obj)
+		return;
 	obj->seen = true;
+	if (!known)
+		obj->noreserve = look->noreserve;
+	else if (!obj->noreserve && extent <= obj->pages)
+		return;
+	/* Its size is its own, whatever is still mapped of it; where the kernel does
+	 * not let us ask, the grant and the extent tell. */
+	told = shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found) == 0;
+	if (told)
+		extent = obj->noreserve ? found.pages : bytes_to_pages(found.size_bytes);
+	else if (!known && look->granted_pages > extent)
+		extent = look->granted_pages;
+	look->granted_pages = 0;
+	if (extent > obj->pages || told)
+		set_pages(look->g, obj, extent);
 }
 
 static int maps_vma(void *ctx, const struct vma *vma, const char *name)
@@ -181,9 +187,9 @@ static int maps_vma(void *ctx, const struct vma *vma, const char *name)
 	return 0;
 }
 
-static void look_at_maps(struct group *g, pid_t tid, uint64_t granted_pages)
+static void look_at_maps(struct group *g, pid_t tid, uint64_t granted_pages, bool noreserve)
 {
-	struct maps_look look = { g, tid, granted_pages };
+	struct maps_look look = { g, tid, granted_pages, noreserve };
 
 	(void)maps_walk("/proc", tid, maps_vma, &look); /* gone or denied: has none we can see */
 }
@@ -230,7 +236,7 @@ void object_landed(struct group *g, struct task *t)
 
 		(void)object_of_fd(g, tid, (int)t->flight_arg0, &obj);
 	} else {
-		look_at_maps(g, space_live_task(t->proc->space), pages);
+		look_at_maps(g, space_live_task(t->proc->space), pages, pages == 0);
 	}
 }
 
@@ -271,7 +277,7 @@ void object_scan(struct group *g)
 		pid_t tid = space_live_task(s);
 
 		if (tid)
-			look_at_maps(g, tid, 0);
+			look_at_maps(g, tid, 0, false);
 		if (g->has_shmem)
 			LIST_FOREACH(p, &s->procs, in_space)
 				(void)shmobj_scan_fds("/proc", p->pid, fd_found, g);

@@ -79,10 +79,13 @@ struct search {
 
 static void search_adopt(struct search *search, pid_t pid, pid_t ppid)
 {
+	struct task_ids ids;
 	struct statm m;
 
-	/* A zombie holds nothing: its promise, if any, is let go. */
-	if (group_find_proc(search->g, pid) || statm_of(pid, &m) < 0 || m.size == 0)
+	/* A zombie holds nothing: its promise, if any, is let go.  A helper of the
+	 * supervisor is no process of the group: it lacks the filter. */
+	if (group_find_proc(search->g, pid) || statm_of(pid, &m) < 0 || m.size == 0 || task_ids_read(pid, &ids) < 0 ||
+	    ids.seccomp_filters <= search->g->own_filters)
 		return;
 	if (group_adopt(search->g, pid, ppid))
 		search->found = true;
@@ -93,7 +96,7 @@ static int search_child(void *ctx, pid_t pid)
 	struct search *search = ctx;
 	struct search below = { search->g, pid, search->depth + 1, false };
 
-	if (pid == search->g->helper || search->depth > DEPTH_MAX)
+	if (search->depth > DEPTH_MAX)
 		return 0;
 	search_adopt(search, pid, search->parent);
 	(void)children_list(pid, search_child, &below); /* gone meanwhile: has none */
@@ -115,7 +118,7 @@ static bool descends(const struct group *g, pid_t pid, pid_t *ret_ppid)
 		if (up == pid)
 			*ret_ppid = st.ppid;
 		if (st.ppid == g->supervisor)
-			return up != g->helper;
+			return true;
 		up = st.ppid;
 	}
 	return false;

@@ -12,6 +12,11 @@
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
 
+enum {
+	STACK_PAGES = 2048, /* 8 MiB, the usual RLIMIT_STACK: the growth of a process between two looks */
+	LOOK_EVERY_MS = 10,
+};
+
 /* The reserves ask for more about the caller; without them nothing is read. */
 static struct requester requester_of(const struct ask *ask)
 {
@@ -89,13 +94,37 @@ void vault_count(struct group *g, const struct task *self)
 	}
 }
 
+/* A stack grows without a call (R-050).  Where that could matter, the caller is
+ * looked at before the bound is believed, and everybody every few milliseconds. */
+static void look_at_stacks(const struct ask *ask)
+{
+	struct group *g = ask->g;
+	uint64_t unseen = (g->nr_procs + 1) * STACK_PAGES, sum;
+	struct space *s;
+
+	if (!__builtin_add_overflow(g->ledger->committed + g->reserved + unseen, ask->charge.pages, &sum) &&
+	    sum < limit_commit(&g->ledger->limit))
+		return;
+	if (ask->t->seen_ms - g->looked_ms < LOOK_EVERY_MS) {
+		space_look(g, ask->t->proc->space);
+		return;
+	}
+	g->looked_ms = ask->t->seen_ms;
+	LIST_FOREACH(s, &g->spaces, entry)
+		space_look(g, s);
+}
+
 enum verdict vault_decide(struct ask *ask)
 {
 	struct group *g = ask->g;
 	struct requester who = requester_of(ask);
-	enum verdict verdict = decide(ask, &who);
+	enum verdict verdict;
 
-	if (verdict == VERDICT_GRANT || g->ledger->limit.mode != OVERCOMMIT_NEVER)
+	if (g->ledger->limit.mode != OVERCOMMIT_NEVER)
+		return decide(ask, &who);
+	look_at_stacks(ask);
+	verdict = decide(ask, &who);
+	if (verdict == VERDICT_GRANT)
 		return verdict;
 	space_look(g, ask->t->proc->space);
 	verdict = decide(ask, &who);

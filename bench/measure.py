@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Paired timing: every figure is a ratio of runs that stood side by side.
+
+A run is a whole process from posix_spawn to wait4.  The variants of one figure
+take turns (A B C A B C ...), so that each turn gives one ratio and whatever the
+machine does beside falls on all of them alike.
+"""
+import os
+import signal
+import statistics
+import time
+
+RUN_SECONDS = 120  # past it a run is killed, and the measurement with it
+ENOUGH = 10        # pairs, for a bar to be held to
+
+
+class Failed(Exception):
+    """A run that did not do what it was started for: no figure comes of it."""
+
+
+class Missing(Exception):
+    """A program that is not installed."""
+
+
+class Sample:
+    def __init__(self, wall, cpu):
+        self.wall, self.cpu = wall, cpu  # seconds; cpu is user + system
+
+
+def _give_up(signum, frame):
+    raise Failed("no end after %d s" % RUN_SECONDS)
+
+
+def run_once(argv, env=None, cwd=None):
+    """Times ARGV with its output thrown away; its exit status must be 0."""
+    actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+               (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+    before = os.getcwd()
+    old = signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(RUN_SECONDS)
+    pid = None
+    try:
+        if cwd:
+            os.chdir(cwd)
+        start = time.perf_counter()
+        pid = os.posix_spawnp(argv[0], argv, os.environ if env is None else env, file_actions=actions, setpgroup=0)
+        _, status, usage = os.wait4(pid, 0)
+        wall = time.perf_counter() - start
+        done, pid = pid, None
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, old)
+        os.chdir(before)
+        if pid is not None:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code != 0:
+        raise Failed("%s (pid %d) ended with %d" % (" ".join(argv)[:200], done, code))
+    return Sample(wall, usage.ru_utime + usage.ru_stime)
+
+
+def take_turns(variants, runs, warm_up):
+    """{name: [result, ...]} of {name: function}, each called RUNS times in turn."""
+    for _ in range(warm_up):
+        for function in variants.values():
+            function()
+    results = {name: [] for name in variants}
+    for _ in range(runs):
+        for name, function in variants.items():
+            results[name].append(function())
+    return results
+
+
+def spread(values):
+    """min, lower quartile, median, upper quartile, max"""
+    values = sorted(values)
+    if len(values) == 1:
+        return values * 5
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return [values[0], low, middle, high, values[-1]]
+
+
+class Figure:
+    """One line of the table: a median, and what it is held to."""
+
+    def __init__(self, row, what, values, bar=None, unit="", absolute=None, cpu=None):
+        self.row, self.what, self.values, self.bar, self.unit = row, what, list(values), bar, unit
+        self.absolute = absolute or {}  # name: text, beside the ratio
+        self.cpu = cpu                  # the ratio of processor time, for information
+        self.spread = spread(self.values)
+        self.median = self.spread[2]
+        self.enforced = False
+
+    def verdict(self):
+        if self.bar is None:
+            return ""
+        if not self.enforced:
+            return "not held"
+        return "ok" if self.median <= self.bar else "MISSED"
+
+    def as_json(self):
+        low, q1, median, q3, high = self.spread
+        return {"row": self.row, "what": self.what, "unit": self.unit, "median": median, "quartiles": [q1, q3],
+                "min": low, "max": high, "bar": self.bar, "verdict": self.verdict(), "values": self.values,
+                "absolute": self.absolute, "cpu_ratio": self.cpu}
+
+
+def ratios(results, a, b, of="wall"):
+    """Of each turn A / B."""
+    return [getattr(x, of) / getattr(y, of) for x, y in zip(results[a], results[b])]
+
+
+def milliseconds(results):
+    return {name: "%.2f" % (1e3 * statistics.median(s.wall for s in samples)) for name, samples in results.items()}
+
+
+def cpu_ratio(results, a, b):
+    low = [y.cpu for y in results[b]]
+    return statistics.median(ratios(results, a, b, "cpu")) if min(low) > 0 else None
