@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -292,6 +294,15 @@ int vma_flags_at(pid_t tid, uint64_t addr)
 	flags |= query.vma_flags & PROCMAP_QUERY_VMA_EXECUTABLE ? VMA_EXEC : 0;
 	flags |= query.vma_flags & PROCMAP_QUERY_VMA_SHARED ? VMA_SHARED : 0;
 	return flags;
+}
+
+void tracee_detach(pid_t tid, int sig)
+{
+	/* A tracee that is dying no longer answers; as a zombie it is the tracer's
+	 * before it is its parent's, so it is waited for. */
+	if (ptrace(PTRACE_DETACH, tid, 0, (long)sig) < 0 && errno == ESRCH)
+		while (waitpid(tid, NULL, __WALL) < 0 && errno == EINTR)
+			;
 }
 
 bool task_in_our_userns(pid_t tid)

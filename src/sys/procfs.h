@@ -82,6 +82,10 @@ int same_address_space(pid_t a, pid_t b);
  * -ENOTTY before that; -ENOENT where nothing is mapped. */
 int vma_flags_at(pid_t tid, uint64_t addr);
 
+/* Lets go of a thread that the caller has seized and seen stopped, handing SIG
+ * on to it (0: none).  One that was killed meanwhile is released to its parent. */
+void tracee_detach(pid_t tid, int sig);
+
 /* pid_t lives in the initial user namespace as we see it: its user namespace
  * is ours.  False also when that cannot be read. */
 bool task_in_our_userns(pid_t tid);

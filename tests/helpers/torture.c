@@ -39,7 +39,7 @@
 #define WINDOW (256 * MIB)
 #define WINDOWS 0x100000000000UL
 
-enum { WORKERS = 4, THREADS = 3, ROUNDS = 12, HELD = 2, KEYS = 16, SHARED_WINDOW = THREADS };
+enum { WORKERS = 4, THREADS = 3, ROUNDS = 48, HELD = 2, KEYS = 16, SHARED_WINDOW = THREADS };
 
 extern char **environ;
 
@@ -467,6 +467,7 @@ static void *work(void *arg)
 		w->done = w->refused = 0;
 		gate(ALL);
 	}
+	gate(ALL); /* the last rest is over */
 	end_held(w);
 	return NULL;
 }
@@ -585,6 +586,7 @@ int main(int argc, char **argv)
 		gate(ALL);
 		rest(round);
 	}
+	gate(ALL);
 	for (i = 0; i < WORKERS; i++)
 		bad += waitpid(pid[i], &status, 0) != pid[i] || status;
 	remove_segments();

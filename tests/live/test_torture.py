@@ -82,7 +82,7 @@ def frozen_check(job, keys, seen):
 
 def freezer(job, keys, seen, stop, seed):
     rng = random.Random(seed)
-    while not stop.wait(rng.uniform(0.05, 0.4)):
+    while not stop.wait(rng.uniform(0.1, 0.6)):
         if seen["resting"]:
             continue
         try:

@@ -128,7 +128,7 @@ static bool capture_seized(struct capture_thread *c, const struct refused_call *
 	if (!c->listener->wait_killable || ptrace(PTRACE_SEIZE, tid, 0, 0) < 0)
 		return false;
 	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) < 0) {
-		(void)ptrace(PTRACE_DETACH, tid, 0, 0);
+		tracee_detach(tid, 0);
 		return false;
 	}
 	answer(c, call);
@@ -148,7 +148,7 @@ static bool capture_seized(struct capture_thread *c, const struct refused_call *
 		cap->maps_len = copy_maps(tid, c->maps);
 	}
 	punish(c, &call->refusal);
-	(void)ptrace(PTRACE_DETACH, tid, 0, (long)sig);
+	tracee_detach(tid, sig);
 	return true;
 }
 

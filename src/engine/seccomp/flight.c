@@ -175,13 +175,16 @@ static bool stop_and_see(const struct task *t)
 
 	if (ptrace(PTRACE_SEIZE, t->tid, 0, 0) < 0)
 		return errno == ESRCH;
-	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) == 0 && waitpid(t->tid, &status, __WALL) == t->tid &&
-	    WIFSTOPPED(status)) {
-		/* A signal caught on the way is handed on; an event stop has none. */
-		long sig = status >> 16 ? 0 : WSTOPSIG(status);
-
-		(void)ptrace(PTRACE_DETACH, t->tid, 0, sig); /* killed meanwhile: fine */
+	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) < 0) {
+		tracee_detach(t->tid, 0);
+		return true;
 	}
+	while (waitpid(t->tid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return true;
+	/* A signal caught on the way is handed on; an event stop has none. */
+	if (WIFSTOPPED(status))
+		tracee_detach(t->tid, status >> 16 ? 0 : WSTOPSIG(status));
 	return true;
 }
 
