@@ -79,7 +79,7 @@ class Tap:
     @staticmethod
     def diag(text):
         for line in str(text).splitlines()[:60]:
-            print("# " + line[:400], flush=True)
+            print("# " + line[:2000], flush=True)
 
     def guarded(self, function, *args):
         """Runs one test; an exception is a failure of it, not the end of all."""
