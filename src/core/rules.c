@@ -107,12 +107,23 @@ static enum rule vma_rule(enum overcommit mode, const struct vma *vma)
 uint64_t rules_vma_pages(enum overcommit mode, const struct vma *vma, enum rule *ret_rule)
 {
 	enum rule rule = vma_rule(mode, vma);
-	bool holds = vma->flags & VMA_ACCOUNT || rule == RULE_NORESERVE_NEVER ||
-		     rule == RULE_NORESERVE_STICKY;
 
 	if (ret_rule)
 		*ret_rule = rule;
-	return holds ? vma_len_pages(vma) : 0;
+	if (rule == RULE_NORESERVE_STICKY)
+		return min_pages(vma->anonymous_pages, vma_len_pages(vma));
+	return vma->flags & VMA_ACCOUNT || rule == RULE_NORESERVE_NEVER ? vma_len_pages(vma) : 0;
+}
+
+/* Of what a mapping holds, the part that surely lies in OVERLAP pages of it:
+ * where only its present pages count, they may lie elsewhere. */
+static uint64_t held_within(uint64_t held, enum rule rule, const struct vma *vma, uint64_t overlap)
+{
+	uint64_t outside = vma_len_pages(vma) - overlap;
+
+	if (rule != RULE_NORESERVE_STICKY)
+		return min_pages(held, overlap);
+	return held > outside ? held - outside : 0;
 }
 
 uint64_t rules_vma_forced_pages(enum overcommit mode, const struct vma *vma)
@@ -205,20 +216,26 @@ struct charge rules_mmap(enum overcommit mode, uint64_t len, int prot, int flags
 
 uint64_t rules_replaced_pages(enum overcommit mode, const struct vma *old, uint64_t overlap_pages)
 {
-	return min_pages(rules_vma_pages(mode, old, NULL), overlap_pages);
+	enum rule rule;
+	uint64_t held = rules_vma_pages(mode, old, &rule);
+
+	return held_within(held, rule, old, min_pages(overlap_pages, vma_len_pages(old)));
 }
 
 struct charge rules_mprotect(enum overcommit mode, const struct vma *vma, uint64_t overlap_pages,
 			     int prot)
 {
-	uint64_t pages = min_pages(overlap_pages, vma_len_pages(vma));
+	uint64_t pages = min_pages(overlap_pages, vma_len_pages(vma)), held;
 	enum rule rule;
 
 	if (!(prot & PROT_WRITE))
 		return charge_none(RULE_MPROTECT_LOWER);
 	if (pages == 0)
 		return charge_none(RULE_EMPTY);
-	if (rules_vma_pages(mode, vma, &rule))
+	held = rules_vma_pages(mode, vma, &rule);
+	if (rule == RULE_NORESERVE_STICKY)
+		return charge_space(pages - held_within(held, rule, vma, pages), RULE_NORESERVE_NEVER);
+	if (held)
 		return charge_none(RULE_MPROTECT_HELD);
 	if (rule != RULE_PRIVATE_READONLY)
 		return charge_none(rule); /* shared, hugetlb, droppable, nr in modes 0 and 1 */
@@ -231,13 +248,14 @@ struct charge rules_mremap(enum overcommit mode, const struct vma *vma, uint64_t
 {
 	uint64_t old_pages = bytes_to_pages(old_len);
 	uint64_t new_pages = bytes_to_pages(new_len);
+	enum rule rule;
 
 	if (new_pages == 0)
 		return charge_none(RULE_EMPTY);
 	if (old_pages == 0)
 		return charge_none(RULE_MREMAP_DUPLICATE);
-	if (vma && !rules_vma_pages(mode, vma, NULL))
-		return charge_none(RULE_MREMAP_FREE);
+	if (vma && (!rules_vma_pages(mode, vma, &rule) || rule == RULE_NORESERVE_STICKY))
+		return charge_none(RULE_MREMAP_FREE); /* its pages may move; they are as many as before */
 	if (flags & MREMAP_DONTUNMAP)
 		return charge_space(new_pages, RULE_MREMAP_DONTUNMAP);
 	if (new_pages <= old_pages)

@@ -42,9 +42,9 @@ static inline unsigned long count_vma_bytes(const struct count_vma *v)
 		return v->end - v->start;
 	if (v->shared || v->ht || v->dp)
 		return 0;
-	/* What mode 2 would have charged; it stays so once there are pages. */
+	/* What mode 2 would have charged; read-only again, the pages that are there. */
 	if (v->nr)
-		return v->w || v->anonymous ? v->end - v->start : 0;
+		return v->w ? v->end - v->start : v->anonymous;
 	return v->w ? 0 : v->anonymous;
 }
 
@@ -157,7 +157,7 @@ static inline struct count_range count_range(const struct count_map *map, unsign
 			continue;
 		ret.pieces++;
 		ret.mapped += b - a;
-		if (v->ac || (v->nr && count_vma_bytes(v)))
+		if (v->ac || (v->nr && v->w && count_vma_bytes(v)))
 			ret.counted += b - a;
 		else if (!v->shared && !v->ht && !v->dp && !v->w)
 			ret.would_charge += b - a;

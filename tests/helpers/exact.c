@@ -414,7 +414,7 @@ static void op_remap_in_place(void)
 	unsigned long len, want;
 	int i;
 
-	if (!v || v->shared || v->end + plan.charge + MIB > ARENA_END)
+	if (!v || v->shared || (v->nr && !v->w) || v->end + plan.charge + MIB > ARENA_END)
 		return;
 	for (i = 0; i < map.nr; i++)
 		if (map.vma[i].start >= v->end && map.vma[i].start < v->end + plan.charge + MIB)

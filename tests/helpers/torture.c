@@ -567,8 +567,8 @@ int main(int argc, char **argv)
 		return 2;
 	seed = strtoull(argv[1], NULL, 10);
 	limit = strtoul(argv[3], NULL, 10) * MIB;
-	/* Three rounds of four are loose, the fourth does an eighth as much. */
-	per_round = strtoul(argv[2], NULL, 10) / (WORKERS * THREADS) / (ROUNDS * 3 / 4) + 1;
+	/* Three rounds of four are loose, the fourth does an eighth as much: together all and a little more. */
+	per_round = strtoul(argv[2], NULL, 10) / (WORKERS * THREADS) / (ROUNDS * 3 / 4) + 2;
 	key_prefix = 0x5000 + getpid() % 0x1000;
 	grow_stack();
 	control = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

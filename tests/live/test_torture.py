@@ -10,7 +10,6 @@
    each rest of the storm the last page that fits is granted, one more refused;
 3. exact at rest: `surety status` says what the kernel holds, to the page.
 """
-import json
 import os
 import random
 import signal
@@ -20,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from surety import (KIB, MIB, PAGE, Job, Tap, compare, describe, explained, helper, kill, live_tids,  # noqa: E402
+from surety import (KIB, MIB, PAGE, Job, Tap, compare, describe, difference, explained, helper, kill, live_tids,  # noqa: E402
                     need_live, remove_segments)
 
 LIMIT = 256
@@ -71,8 +70,7 @@ def frozen_check(job, keys, seen):
             return
         seen["done"] += 1
         if said["Committed_AS"] != before.total:
-            seen["drift"].append("%d pages\n%s\n%s\n%s" % ((said["Committed_AS"] - before.total) // PAGE, before,
-                                                          json.dumps(said), "\n".join(map(describe, pids))))
+            seen["drift"].append("%s\n%s" % (difference(before, said), "\n".join(map(describe, pids))))
         if before.total > LIMIT * MIB and seen["round"] > 0:
             seen["over"].append("%d kB over\n%s" % ((before.total - LIMIT * MIB) // KIB, before))
     finally:
@@ -167,8 +165,7 @@ def exact(tap, seed, ops):
             said, count = job.status(), job.count()
             rests += 1
             if said["Committed_AS"] != count.total:
-                drift.append("rest %d: off by %d pages\n%s\n%s" % (
-                    rests, (said["Committed_AS"] - count.total) // PAGE, count, json.dumps(said)))
+                drift.append("rest %d: %s" % (rests, difference(count, said)))
             job.say()
         result = job.finish(timeout=30)
         remove_segments(creators=creators)

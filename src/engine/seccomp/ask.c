@@ -167,7 +167,9 @@ void ask_granted(struct ask *ask)
 		s->brk = ask->brk;
 		s->brk_unsure = true;
 	}
-	ask->t->flight_odd = ask->odd;
+	if (ask->odd)
+		s->odd = s->exact_only = true;
+	ask->t->flight_sticky = ask->sticky;
 	if (ask->flight == FLIGHT_FORK) {
 		ask->t->promise = promise_new(g, ask->t, ask->charge.pages);
 		if (!ask->t->promise)

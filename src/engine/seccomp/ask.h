@@ -22,7 +22,8 @@ struct ask {
 	enum flight flight; /* what a grant starts */
 	struct charge charge;
 	void (*refine)(struct ask *ask);
-	bool odd;           /* see task.flight_odd */
+	bool odd;           /* see space.odd */
+	uint64_t sticky;    /* see task.flight_sticky */
 	int error;          /* errno of a refusal; 0 with VALUE for brk */
 	int64_t value;
 

@@ -197,16 +197,17 @@ bool ask_mprotect(struct ask *ask)
 
 	set_range(ask, ask->arg[0], ask->arg[1]);
 	pages = (ask->end - ask->start) >> PAGE_SHIFT;
+	ask->op = OP_MPROTECT;
+	ask->flight = FLIGHT_SPACE;
 	if (!(ask->arg[2] & PROT_WRITE)) {
-		/* It leaves statm's data and may keep its charge: at most what
-		 * is writable now can do that. */
-		s->sticky += pages < writable ? pages : writable;
-		space_post(s);
+		/* It leaves statm's data and may keep its charge: at most what is
+		 * writable now can do that.  It asks for nothing. */
+		ask->charge = (struct charge){ HOLDER_SPACE, 0, RULE_MPROTECT_LOWER };
+		ask->sticky = pages < writable ? pages : writable;
+		ask_granted(ask);
 		return false;
 	}
-	ask->op = OP_MPROTECT;
 	ask->charge = (struct charge){ HOLDER_SPACE, pages, RULE_MPROTECT_WRITE };
-	ask->flight = FLIGHT_SPACE;
 	ask->refine = refine_mprotect;
 	return pages > 0;
 }
@@ -240,7 +241,6 @@ static void refine_mremap(struct ask *ask)
 
 bool ask_mremap(struct ask *ask)
 {
-	struct space *s = ask->t->proc->space;
 	int flags;
 
 	ask->op = OP_MREMAP;
@@ -250,11 +250,8 @@ bool ask_mremap(struct ask *ask)
 	flags = vma_flags_at(ask->t->tid, ask->arg[0]);
 	if (flags >= 0 && (flags & VMA_SHARED))
 		return false; /* the object holds the charge, and does not grow */
-	if (flags < 0 || !(flags & VMA_WRITE)) {
-		/* What grows may be read-only and charged: not in statm's data. */
-		s->sticky += ask->charge.pages;
-		space_post(s);
-	}
+	if (flags < 0 || !(flags & VMA_WRITE))
+		ask->sticky = ask->charge.pages; /* it may be read-only and charged: not in statm's data */
 	ask->flight = FLIGHT_SPACE;
 	ask->refine = refine_mremap;
 	return true;

@@ -4,7 +4,6 @@
  */
 #include "engine/seccomp/capture.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,7 +12,6 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -121,7 +119,6 @@ static bool capture_seized(struct capture_thread *c, const struct refused_call *
 {
 	pid_t tid = call->refusal.tid;
 	struct user_regs_struct regs;
-	struct iovec iov = { &regs, sizeof(regs) };
 	int sig;
 
 	/* Without WAIT_KILLABLE a stop would cancel the notification. */
@@ -135,13 +132,9 @@ static bool capture_seized(struct capture_thread *c, const struct refused_call *
 	sig = wait_stop(tid);
 	if (sig < 0)
 		return true; /* killed: answered all the same */
-	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov) == 0) {
-		if (iov.iov_len == sizeof(regs))
-			take_regs(&regs, cap);
-		else
-			cap->compat = 1;
-	}
-	if (cap->full_regs) {
+	/* The x86-64 view, also of an i386 task; GETREGSET would give its own. */
+	if (ptrace(PTRACE_GETREGS, tid, 0, &regs) == 0) {
+		take_regs(&regs, cap);
 		cap->stack = c->stack;
 		cap->stack_len = copy_stack(tid, cap->sp, c->stack);
 		cap->maps = c->maps;

@@ -38,7 +38,7 @@ void flight_start(struct group *g, struct task *t, enum flight kind, enum operat
 	switch (kind) {
 	case FLIGHT_SPACE:
 	case FLIGHT_EXEC:
-		s->inflight += pages;
+		s->inflight += pages + t->flight_sticky;
 		space_post(s);
 		t->proc->exec_pending |= kind == FLIGHT_EXEC;
 		break;
@@ -83,7 +83,7 @@ static void exec_replaced(struct group *g, struct proc *p, bool split)
 	s->brk = st.start_brk;
 	s->brk_unsure = false;
 	s->sticky = s->forced = 0;
-	s->exact_only = s->unreadable = s->outside = false;
+	s->exact_only = s->odd = s->unreadable = s->outside = false;
 	space_look(g, s);
 	group_prune_tasks(g, p); /* the other threads ended with the old image */
 }
@@ -132,10 +132,9 @@ void flight_land(struct group *g, struct task *t)
 	t->flight = FLIGHT_NONE;
 	switch (kind) {
 	case FLIGHT_SPACE:
-		s->inflight -= t->flight_pages;
-		s->landed += t->flight_pages; /* the sum is the same: nothing to post */
-		s->exact_only |= t->flight_odd;
-		t->flight_odd = false;
+		s->inflight -= t->flight_pages + t->flight_sticky;
+		s->landed += t->flight_pages;
+		s->sticky += t->flight_sticky; /* the sum is the same: nothing to post */
 		break;
 	case FLIGHT_FORK:
 		if (t->promise)
@@ -189,13 +188,15 @@ static bool stop_and_see(const struct task *t)
 }
 
 /* A thread in the same call may still wait for mmap_lock, which is a sleep for
- * fatal signals only, or have come with the next such call and wait for us,
- * which until it is received is an interruptible one. */
-static bool asks_again(pid_t tid)
+ * fatal signals only ('D').  In an interruptible one it has come with the next
+ * such call and waits to be received; stopped, it is on its way out of the call. */
+static bool out_by_state(const struct task *t)
 {
 	struct task_stat st;
 
-	return task_stat_read(tid, &st) == 0 && st.state == 'S';
+	if (task_stat_read(t->tid, &st) < 0)
+		return false;
+	return st.state == 'T' || st.state == 't' || (st.state == 'S' && t->flight != FLIGHT_EXEC);
 }
 
 /* Whether T is surely out of the call that it was granted. */
@@ -210,7 +211,7 @@ static bool out_of_call(const struct task *t, int look)
 		return false;
 	if (call.where == TASK_BLOCKED && call.nr == t->flight_nr && call.arg[0] == t->flight_arg0 &&
 	    call.arg[1] == t->flight_arg1)
-		return t->flight != FLIGHT_EXEC && asks_again(t->tid);
+		return out_by_state(t);
 	if (call.where == TASK_BLOCKED)
 		return true;
 	if (call.where == TASK_OUTSIDE)

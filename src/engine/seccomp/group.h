@@ -37,6 +37,7 @@ struct space {
 	struct ledger_holder hold; /* hold.pages is the bound */
 	uint64_t data, landed, inflight, sticky, forced;
 	bool exact_only; /* data contains what is not charged: only a count tells */
+	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
 	bool unreadable; /* its smaps is denied to us: data + sticky is all there is */
 	uint64_t start_stack, start_brk; /* tell one exec from the next; 0 unknown */
 	uint64_t brk;                    /* last break that was granted; 0 unknown */
@@ -75,11 +76,11 @@ struct task {
 	bool live;        /* mark of a walk over the threads */
 	enum flight flight;
 	uint64_t flight_pages;
+	uint64_t flight_sticky; /* pages that may be charged and not in statm's data afterwards */
 	int32_t flight_nr; /* the call, to recognise it in /proc/TID/syscall */
 	uint64_t flight_arg0, flight_arg1;
 	enum operation flight_op;
 	struct promise *promise; /* FLIGHT_FORK */
-	bool flight_odd;         /* maps what statm counts and we do not: exact_only follows */
 	LIST_ENTRY(task) in_proc;
 	LIST_ENTRY(task) hash;
 };
@@ -90,7 +91,7 @@ struct promise {
 	struct task *task; /* NULL once the fork has returned, or its caller is gone */
 	uint64_t pages, sticky, forced;
 	uint64_t start_stack, start_brk, brk;
-	bool exact_only;
+	bool exact_only, odd;
 	LIST_ENTRY(promise) entry;
 };
 

@@ -33,6 +33,7 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages)
 	promise->start_brk = s->start_brk;
 	promise->brk = s->brk;
 	promise->exact_only = s->exact_only;
+	promise->odd = s->odd;
 	LIST_INSERT_HEAD(&g->promises, promise, entry);
 	ledger_set(&g->promised, g->promised.pages + pages);
 	return promise;
@@ -67,6 +68,7 @@ void promise_keep(struct group *g, struct promise *promise, struct space *s)
 	s->start_brk = promise->start_brk;
 	s->brk = promise->brk;
 	s->exact_only = promise->exact_only;
+	s->odd = promise->odd;
 	promise_drop(g, promise);
 }
 

@@ -184,6 +184,6 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 	s->sticky = count.held - count.held_in_data;
 	s->forced = count.forced;
 	s->landed = 0;
-	s->exact_only = count.in_data != count.held_in_data;
+	s->exact_only = s->odd || count.in_data != count.held_in_data;
 	space_post(s);
 }

@@ -74,7 +74,7 @@ static bool hopeless(const struct ask *ask, const struct requester *who)
 	const struct space *s;
 
 	LIST_FOREACH(s, &ask->g->spaces, entry)
-		if (!s->exact_only && !s->unreadable)
+		if (!s->odd && !s->unreadable)
 			least += s->data;
 	return limit_decide(&ask->g->ledger->limit, 0, least, who) != VERDICT_GRANT;
 }
