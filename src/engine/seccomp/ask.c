@@ -158,7 +158,7 @@ void ask_granted(struct ask *ask)
 	struct space *s = ask->t->proc->space;
 
 	if (ask->reserve)
-		object_reserve(g, ask->reserve, ask->size_pages);
+		object_reserve(g, ask->reserve, ask->size_pages, ask->mapped_pages);
 	if (ask->forced) {
 		ask->forced->forced += ask->charge.pages;
 		space_post(ask->forced);

@@ -28,9 +28,11 @@ struct ask {
 	int64_t value;
 
 	uint64_t start, end;    /* range of addresses that the call is about */
+	uint64_t gross_pages;   /* charge before what a fixed mapping gives back */
 	uint64_t sum;           /* refine's running total */
-	struct object *reserve; /* whose holes are to be reserved, to SIZE */
-	uint64_t size_pages;
+	struct object *reserve; /* whose holes are to be reserved */
+	uint64_t size_pages;    /* its size */
+	uint64_t mapped_pages;  /* of it, mapped shared in the group, with this call's */
 	uint64_t brk;           /* the break after a grant */
 	struct space *forced;   /* that a poke copies a page in */
 	uint64_t exec_pages;    /* all that the new image needs */

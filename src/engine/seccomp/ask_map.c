@@ -59,7 +59,7 @@ static void refine_mmap(struct ask *ask)
 	ask->sum = 0;
 	space_count(ask->g, ask->t->proc->space, sum_replaced, ask);
 	if ((flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE))
-		ask->charge.pages -= ask->sum < ask->charge.pages ? ask->sum : ask->charge.pages;
+		ask->charge.pages = ask->gross_pages > ask->sum ? ask->gross_pages - ask->sum : 0;
 	if (!(flags & MAP_ANONYMOUS) && object_of_fd(ask->g, ask->t->tid, (int)ask->arg[4], &obj) == FILE_HUGETLB)
 		ask->charge.pages = 0;
 }
@@ -67,15 +67,15 @@ static void refine_mmap(struct ask *ask)
 /* A shared mapping of a memfd or tmpfs file: its holes can be filled by faults. */
 static bool ask_reserve(struct ask *ask, struct object *obj)
 {
-	uint64_t holes = object_holes(obj, obj->size_pages);
+	uint64_t wanted;
 
-	if (obj->mapped && obj->reserved >= holes)
-		return false;
-	ask->op = OP_SHMEM;
-	ask->charge = (struct charge){ HOLDER_OBJECT, holes > obj->reserved ? holes - obj->reserved : 0,
-				       RULE_SHMEM_RESERVE };
 	ask->reserve = obj;
 	ask->size_pages = obj->size_pages;
+	ask->mapped_pages = obj->mapped_pages + bytes_to_pages(ask->arg[1]);
+	wanted = object_holes(obj, ask->size_pages, ask->mapped_pages);
+	ask->op = OP_SHMEM;
+	ask->charge = (struct charge){ HOLDER_OBJECT, wanted > obj->reserved ? wanted - obj->reserved : 0,
+				       RULE_SHMEM_RESERVE };
 	return true;
 }
 
@@ -100,6 +100,7 @@ bool ask_mmap(struct ask *ask)
 	if (ask->charge.pages == 0 && !ask->odd)
 		return false;
 	set_range(ask, ask->arg[0], len);
+	ask->gross_pages = ask->charge.pages;
 	ask->flight = FLIGHT_SPACE;
 	if ((flags & MAP_FIXED) || !(flags & MAP_ANONYMOUS))
 		ask->refine = refine_mmap;

@@ -15,12 +15,17 @@ bool ask_shmget(struct ask *ask)
 	int64_t key = (int32_t)ask->arg[0];
 	int flags = (int)ask->arg[2];
 
-	if (key != IPC_PRIVATE && (!(flags & IPC_CREAT) || object_sysv_exists(key)))
+	if (key != IPC_PRIVATE && !(flags & IPC_CREAT))
 		return false;
 	ask->op = OP_SHMGET;
 	ask->charge = rules_shmget(ask->g->ledger->limit.mode, ask->arg[1], flags);
+	if (ask->charge.holder != HOLDER_OBJECT)
+		return false;
+	/* One that exists is free; should it go meanwhile, a new one is noticed. */
+	if (key != IPC_PRIVATE && object_sysv_exists(key))
+		ask->charge.pages = 0;
 	ask->flight = FLIGHT_OBJECT;
-	return ask->charge.pages > 0;
+	return true;
 }
 
 /* memfd_create, shm_open: empty at first, but there may be growth to look for. */
@@ -43,15 +48,16 @@ bool ask_ftruncate(struct ask *ask)
 	struct object *obj = shmem_of(ask, (int)ask->arg[0]);
 	uint64_t size = bytes_to_pages(ask->arg[1]), holes;
 
-	if (!obj || !obj->mapped || (int64_t)ask->arg[1] < 0)
+	if (!obj || (int64_t)ask->arg[1] < 0)
 		return false;
-	holes = object_holes(obj, size);
+	holes = object_holes(obj, size, obj->mapped_pages);
 	if (holes <= obj->reserved)
 		return false;
 	ask->op = OP_SHMEM;
 	ask->charge = (struct charge){ HOLDER_OBJECT, holes - obj->reserved, RULE_SHMEM_RESERVE };
 	ask->reserve = obj;
 	ask->size_pages = size;
+	ask->mapped_pages = obj->mapped_pages;
 	return true;
 }
 
@@ -68,7 +74,7 @@ bool ask_fallocate(struct ask *ask)
 	size = bytes_to_pages(end);
 	if (size < obj->size_pages)
 		size = obj->size_pages;
-	holes = object_holes(obj, size);
+	holes = object_holes(obj, size, UINT64_MAX);
 	pages = bytes_to_pages(ask->arg[3] + (ask->arg[2] & (PAGE_BYTES - 1)));
 	if (pages > holes)
 		pages = holes;

@@ -9,11 +9,13 @@
 #include "engine/seccomp/group.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@
 enum {
 	REAP_BATCH = 64,
 	PRUNE_FIRST = 64, /* threads, before the dead among them are looked for */
+	FDS_SPARED = 32,  /* descriptors that are not spent on watching processes */
 };
 
 static uint64_t now_ms(void)
@@ -53,12 +56,14 @@ int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
 {
 	struct epoll_event hangup = { .events = 0, .data.u64 = 0 };
 	struct task_ids ids;
+	struct rlimit lim;
 	char path[64];
 	int r = task_ids_read(supervisor, &ids);
 
 	if (r < 0)
 		return r;
 	g->own_filters = ids.seccomp_filters;
+	g->fd_max = getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < INT_MAX ? (int)lim.rlim_cur : INT_MAX;
 
 	pthread_mutex_init(&g->lock, NULL);
 	g->ledger = ledger;
@@ -118,6 +123,7 @@ void group_drop_proc(struct group *g, struct proc *p)
 	while ((t = LIST_FIRST(&p->tasks)))
 		drop_task(g, t);
 	space_attach(g, p, NULL);
+	g->nr_unwatched -= p->pidfd < 0;
 	close_fd(&p->pidfd); /* leaves epoll with it */
 	close_fd(&p->statm_fd);
 	LIST_REMOVE(p, hash);
@@ -146,16 +152,23 @@ static bool proc_ended(const struct proc *p)
 	return (p->statm_fd >= 0 ? statm_read(p->statm_fd, &m) : statm_of(p->pid, &m)) < 0;
 }
 
+/* Kept for as long as there are some to spare: reading /proc needs a few. */
+static int keep_fd(const struct group *g, int fd)
+{
+	if (fd >= g->fd_max - FDS_SPARED)
+		close_fd(&fd);
+	return fd < 0 ? -1 : fd;
+}
+
 static void proc_open_files(struct group *g, struct proc *p)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = (uint64_t)p->pid };
 
-	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	p->pidfd = keep_fd(g, (int)syscall(SYS_pidfd_open, p->pid, 0));
 	if (p->pidfd >= 0 && epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, p->pidfd, &ev) < 0)
 		close_fd(&p->pidfd);
-	p->statm_fd = statm_open(p->pid);
-	if (p->statm_fd < 0)
-		p->statm_fd = -1;
+	p->statm_fd = keep_fd(g, statm_open(p->pid));
+	g->nr_unwatched += p->pidfd < 0;
 }
 
 /* Its address space: its parent's, the copy that a fork was promised, or one
@@ -312,6 +325,20 @@ struct task *group_task(struct group *g, pid_t tid, uint64_t id)
 	return t;
 }
 
+/* Processes that there was no descriptor for are asked one by one. */
+static void reap_unwatched(struct group *g)
+{
+	struct proc *p, *next;
+
+	for (int i = 0; i < PID_BUCKETS; i++) {
+		for (p = LIST_FIRST(&g->procs[i]); p; p = next) {
+			next = LIST_NEXT(p, hash);
+			if (p->pidfd < 0 && proc_ended(p))
+				group_drop_proc(g, p);
+		}
+	}
+}
+
 bool group_reap(struct group *g)
 {
 	struct epoll_event ev[REAP_BATCH];
@@ -329,5 +356,7 @@ bool group_reap(struct group *g)
 				group_drop_proc(g, p);
 		}
 	} while (n == REAP_BATCH);
+	if (g->nr_unwatched)
+		reap_unwatched(g);
 	return hangup;
 }

@@ -108,8 +108,8 @@ struct object {
 	uint64_t size_pages;
 	uint64_t baseline_pages; /* present before the group came to it: not ours */
 	uint64_t reserved;       /* holes that a mapping can fill without a call */
-	bool noreserve;          /* OBJECT_ANON that is charged page by page */
-	bool mapped;             /* MAP_SHARED somewhere in the group */
+	bool noreserve;          /* an anonymous or SysV one that is charged page by page */
+	uint64_t mapped_pages;   /* mapped shared in the group, the same page perhaps several times */
 	bool seen;               /* mark of a scan */
 	char path[SHMOBJ_PATH];  /* of a named one, to find it when nobody has it open; else "" */
 	LIST_ENTRY(object) entry;
@@ -133,6 +133,8 @@ struct group {
 	LIST_HEAD(, task) tasks[PID_BUCKETS];
 	LIST_HEAD(, space) spaces;
 	uint32_t nr_procs;
+	uint32_t nr_unwatched; /* of these, without a pidfd */
+	int fd_max;            /* RLIMIT_NOFILE */
 
 	LIST_HEAD(, promise) promises;
 	struct ledger_holder promised; /* sum over promises */

@@ -67,18 +67,19 @@ static void drop(struct group *g, struct object *obj)
 	free(obj);
 }
 
-uint64_t object_holes(const struct object *obj, uint64_t size_pages)
+uint64_t object_holes(const struct object *obj, uint64_t size_pages, uint64_t mapped_pages)
 {
 	uint64_t present = obj->pages + obj->baseline_pages;
+	uint64_t holes = size_pages > present ? size_pages - present : 0;
 
-	return size_pages > present ? size_pages - present : 0;
+	return holes < mapped_pages ? holes : mapped_pages;
 }
 
-void object_reserve(struct group *g, struct object *obj, uint64_t size_pages)
+void object_reserve(struct group *g, struct object *obj, uint64_t size_pages, uint64_t mapped_pages)
 {
-	obj->mapped = true;
 	obj->size_pages = size_pages;
-	set_reserved(g, obj, object_holes(obj, size_pages));
+	obj->mapped_pages = mapped_pages;
+	set_reserved(g, obj, object_holes(obj, size_pages, mapped_pages));
 }
 
 /* Takes in what a look at the object itself has shown. */
@@ -90,7 +91,7 @@ static void refresh(struct group *g, struct object *obj, const struct shmobj *fo
 		obj->baseline_pages = found->pages;
 	set_pages(g, obj, ours);
 	obj->size_pages = bytes_to_pages(found->size_bytes);
-	set_reserved(g, obj, obj->mapped ? object_holes(obj, obj->size_pages) : 0);
+	set_reserved(g, obj, object_holes(obj, obj->size_pages, obj->mapped_pages));
 	if (found->path[0] == '/' && found->nlink > 0)
 		memcpy(obj->path, found->path, sizeof(obj->path));
 	else if (found->nlink == 0)
@@ -131,6 +132,7 @@ struct maps_look {
 	pid_t tid;
 	uint64_t granted_pages; /* of the call that is identified; 0 in a scan */
 	bool noreserve;         /* that call made an object which is charged page by page */
+	bool scan;              /* all mappings are looked at: what is mapped of each is summed up */
 };
 
 static void meet_anon(struct maps_look *look, const struct vma *vma)
@@ -182,21 +184,23 @@ static int maps_vma(void *ctx, const struct vma *vma, const char *name)
 	if (!obj)
 		return 0;
 	obj->seen = true;
-	if (vma->flags & VMA_SHARED)
-		object_reserve(look->g, obj, obj->size_pages);
+	if ((vma->flags & VMA_SHARED) && look->scan)
+		object_reserve(look->g, obj, obj->size_pages,
+			       obj->mapped_pages + ((vma->end - vma->start) >> PAGE_SHIFT));
 	return 0;
 }
 
-static void look_at_maps(struct group *g, pid_t tid, uint64_t granted_pages, bool noreserve)
+static void look_at_maps(struct group *g, pid_t tid, uint64_t granted_pages, bool noreserve, bool scan)
 {
-	struct maps_look look = { g, tid, granted_pages, noreserve };
+	struct maps_look look = { g, tid, granted_pages, noreserve, scan };
 
 	(void)maps_walk("/proc", tid, maps_vma, &look); /* gone or denied: has none we can see */
 }
 
 struct sysv_look {
 	struct group *g;
-	pid_t creator; /* whose new segments become known; 0: nobody's */
+	pid_t creator;  /* whose new segments become known; 0: nobody's */
+	bool noreserve; /* these are charged page by page */
 };
 
 static int sysv_row(void *ctx, const struct shmobj_sysv *row)
@@ -205,18 +209,21 @@ static int sysv_row(void *ctx, const struct shmobj_sysv *row)
 	struct object *obj = find(look->g, OBJECT_SYSV, 0, (uint64_t)row->shmid);
 
 	if (!obj && look->creator && row->cpid == look->creator &&
-	    row->ctime >= (int64_t)(look->g->started_ns / 1000000000))
+	    row->ctime >= (int64_t)(look->g->started_ns / 1000000000)) {
 		obj = add(look->g, OBJECT_SYSV, 0, (uint64_t)row->shmid);
+		if (obj)
+			obj->noreserve = look->noreserve;
+	}
 	if (obj) {
 		obj->seen = true;
-		set_pages(look->g, obj, bytes_to_pages(row->size_bytes));
+		set_pages(look->g, obj, bytes_to_pages(obj->noreserve ? row->rss_bytes + row->swap_bytes : row->size_bytes));
 	}
 	return 0;
 }
 
-static void look_at_sysv(struct group *g, pid_t creator)
+static void look_at_sysv(struct group *g, pid_t creator, bool noreserve)
 {
-	struct sysv_look look = { g, creator };
+	struct sysv_look look = { g, creator, noreserve };
 
 	(void)shmobj_walk_sysv("/proc", sysv_row, &look); /* no SysV here: no segments */
 }
@@ -229,14 +236,14 @@ void object_landed(struct group *g, struct task *t)
 	ledger_set(&g->objects_inflight, g->objects_inflight.pages - pages);
 	t->flight = FLIGHT_NONE;
 	if (t->flight_op == OP_SHMGET) {
-		look_at_sysv(g, t->proc->pid);
+		look_at_sysv(g, t->proc->pid, pages == 0 && g->ledger->limit.mode != OVERCOMMIT_NEVER);
 	} else if (t->flight_op == OP_SHMEM) {
 		/* fallocate: any look at the object shows what it has now. */
 		struct object *obj;
 
 		(void)object_of_fd(g, tid, (int)t->flight_arg0, &obj);
 	} else {
-		look_at_maps(g, space_live_task(t->proc->space), pages, pages == 0);
+		look_at_maps(g, space_live_task(t->proc->space), pages, pages == 0, false);
 	}
 }
 
@@ -271,25 +278,25 @@ void object_scan(struct group *g)
 		return;
 	LIST_FOREACH(obj, &g->objects, entry) {
 		obj->seen = false;
-		obj->mapped = false;
+		obj->mapped_pages = 0;
 	}
 	LIST_FOREACH(s, &g->spaces, entry) {
 		pid_t tid = space_live_task(s);
 
 		if (tid)
-			look_at_maps(g, tid, 0, false);
+			look_at_maps(g, tid, 0, false, true);
 		if (g->has_shmem)
 			LIST_FOREACH(p, &s->procs, in_space)
 				(void)shmobj_scan_fds("/proc", p->pid, fd_found, g);
 	}
-	look_at_sysv(g, 0);
+	look_at_sysv(g, 0, false);
 	for (obj = LIST_FIRST(&g->objects); obj; obj = next) {
 		next = LIST_NEXT(obj, entry);
 		if (!obj->seen)
 			look_by_name(g, obj);
 		if (!obj->seen)
 			drop(g, obj);
-		else if (!obj->mapped)
+		else if (obj->mapped_pages == 0)
 			set_reserved(g, obj, 0);
 	}
 }

@@ -23,11 +23,12 @@
  * be looked at is FILE_PLAIN. */
 enum file_kind object_of_fd(struct group *g, pid_t tid, int fd, struct object **ret);
 
-/* Pages that OBJ would reserve if it were mapped, with SIZE_PAGES. */
-uint64_t object_holes(const struct object *obj, uint64_t size_pages);
+/* Pages that faults can add to OBJ through MAPPED_PAGES of shared mappings, when
+ * it has SIZE_PAGES. */
+uint64_t object_holes(const struct object *obj, uint64_t size_pages, uint64_t mapped_pages);
 
 /* OBJ is mapped shared, or has grown while mapped: its holes are reserved. */
-void object_reserve(struct group *g, struct object *obj, uint64_t size_pages);
+void object_reserve(struct group *g, struct object *obj, uint64_t size_pages, uint64_t mapped_pages);
 
 /* T's granted call that made or grew an object has returned. */
 void object_landed(struct group *g, struct task *t);
