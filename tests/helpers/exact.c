@@ -346,9 +346,8 @@ static void op_map_over(void)
 		if (map.vma[i].shared && map.vma[i].start < at + len && at < map.vma[i].end)
 			return;
 	range = count_range(&map, at, at + len);
-	if (range.forced)
+	if (range.forced || range.sticky)
 		return;
-	plan.exact = !range.sticky;
 	plan.charge = len - range.counted;
 	plan.at = at;
 	plan.len = len;
@@ -369,8 +368,8 @@ static void op_protect(void)
 		plan.at = at;
 		plan.len = len;
 		plan.charge = range.would_charge;
-		plan.exact = !range.sticky;
-		if (!range.forced)
+		/* Of a part, it is not shown where its pages lie: no prediction. */
+		if (!range.forced && !range.sticky)
 			outcome(&plan, raw3(SYS_mprotect, at, len, RW));
 	} else {
 		plan.name = "mprotect down";

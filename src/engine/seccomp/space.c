@@ -73,16 +73,19 @@ static pid_t proc_live_task(const struct proc *p, struct statm *ret)
 	return tid && statm_of(tid, ret) == 0 ? tid : 0;
 }
 
+/* A user that is in execve may have left already: its files then show the new
+ * image.  It is asked only where nobody else can be. */
 static pid_t space_statm(const struct space *s, struct statm *ret)
 {
 	const struct proc *p;
+	pid_t tid = 0;
 
-	LIST_FOREACH(p, &s->procs, in_space) {
-		pid_t tid = proc_live_task(p, ret);
-
-		if (tid)
+	LIST_FOREACH(p, &s->procs, in_space)
+		if (!p->exec_pending && (tid = proc_live_task(p, ret)))
 			return tid;
-	}
+	LIST_FOREACH(p, &s->procs, in_space)
+		if (p->exec_pending && (tid = proc_live_task(p, ret)))
+			return tid;
 	return 0;
 }
 
