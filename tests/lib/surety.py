@@ -506,6 +506,19 @@ def _add_fds(pid, tid, count):
             count.objects[(st.st_dev, st.st_ino)] = (st.st_blocks * 512, "tmpfs")
 
 
+def _started(pid):
+    """Seconds since the epoch, a second early at most: a segment older than the
+    process was made by another that had its id."""
+    with open("/proc/stat") as f:
+        boot = next(int(line.split()[1]) for line in f if line.startswith("btime"))
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            ticks = int(f.read().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0
+    return boot + ticks // os.sysconf("SC_CLK_TCK") - 1
+
+
 def _add_sysv(count, prefix, creators):
     """Segments of the group: mapped by it, or made with one of its keys, or by one of its pids."""
     with open("/proc/sysvipc/shm") as f:
@@ -515,7 +528,8 @@ def _add_sysv(count, prefix, creators):
             key, shmid, perms, size, cpid = int(w[0]) & 0xffffffff, int(w[1]), int(w[2], 8), int(w[3]), int(w[4])
             if perms & 0o4000:  # SHM_HUGETLB
                 continue
-            if shmid in count.sysv_mapped or cpid in creators or any(key >> 16 == p for p in prefix):
+            made = cpid in creators and int(w[13]) >= _started(cpid)
+            if shmid in count.sysv_mapped or made or any(key >> 16 == p for p in prefix):
                 count.objects[("sysv", shmid)] = ((size + PAGE - 1) // PAGE * PAGE, "sysv")
 
 
