@@ -143,7 +143,7 @@ def few_descriptors(tap):
     with Job([helper("load"), "mixed", "100"], "256M", prefix=prefix) as job:
         ready(job)
         time.sleep(1.5)
-        tap.ok(job.proc.poll() is None and len(job.pids()) >= 100, "64 descriptors under load: goes on",
+        tap.ok(wait_until(lambda: job.proc.poll() is None and len(job.pids()) >= 100, 10), "64 descriptors under load: goes on",
                (job.proc.poll(), len(job.pids())))
         tap.ok(job.status()["Committed_AS"] <= 256 * MIB, "64 descriptors under load: inside the limit")
 

@@ -9,6 +9,7 @@
 #include "engine/seccomp/promise.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -72,10 +73,13 @@ void promise_keep(struct group *g, struct promise *promise, struct space *s)
 	promise_drop(g, promise);
 }
 
+/* Processes whose children are still to be looked at.  One file is open at a
+ * time, however deep the tree is. */
 struct search {
 	struct group *g;
-	pid_t parent;
-	int depth;
+	pid_t parent; /* of those that are found now */
+	pid_t *todo;
+	size_t nr, room;
 	bool found;
 };
 
@@ -96,14 +100,30 @@ static void search_adopt(struct search *search, pid_t pid, pid_t ppid)
 static int search_child(void *ctx, pid_t pid)
 {
 	struct search *search = ctx;
-	struct search below = { search->g, pid, search->depth + 1, false };
 
-	if (search->depth > DEPTH_MAX)
-		return 0;
 	search_adopt(search, pid, search->parent);
-	(void)children_list(pid, search_child, &below); /* gone meanwhile: has none */
-	search->found |= below.found;
+	if (search->nr == search->room) {
+		size_t room = search->room ? 2 * search->room : 64;
+		pid_t *more = realloc(search->todo, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		search->todo = more;
+		search->room = room;
+	}
+	search->todo[search->nr++] = pid;
 	return 0;
+}
+
+static void search_tree(struct search *search)
+{
+	search->nr = 0;
+	search->parent = search->g->supervisor;
+	(void)children_list(search->parent, search_child, search);
+	for (size_t i = 0; i < search->nr; i++) {
+		search->parent = search->todo[i];
+		(void)children_list(search->parent, search_child, search); /* gone meanwhile: has none */
+	}
 }
 
 /* KERNEL without CONFIG_PROC_CHILDREN: every process of the host is asked for
@@ -142,16 +162,17 @@ static void search_host(struct search *search)
 
 void promise_discover(struct group *g)
 {
-	struct search search = { g, g->supervisor, 0, true };
+	struct search search = { .g = g, .found = true };
 	struct promise *promise, *next;
 
 	for (int i = 0; i < SEARCHES && search.found; i++) {
 		search.found = false;
 		if (g->has_children_file)
-			(void)children_list(g->supervisor, search_child, &search);
+			search_tree(&search);
 		else
 			search_host(&search);
 	}
+	free(search.todo);
 	for (promise = LIST_FIRST(&g->promises); promise; promise = next) {
 		next = LIST_NEXT(promise, entry);
 		if (!promise->task)
