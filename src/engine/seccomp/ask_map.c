@@ -125,6 +125,17 @@ static int find_heap(void *ctx, const struct vma *vma, const char *name)
 	return 0;
 }
 
+/* Whether the request would fit even if no break that was granted had been
+ * carried out: then it does not matter. */
+static bool fits_anyhow(const struct ask *ask, const struct space *s)
+{
+	const struct ledger_group *ledger = ask->g->ledger;
+	uint64_t most = rules_brk(s->start_brk, ask->arg[0]).pages, sum;
+
+	return s->start_brk && !__builtin_add_overflow(ledger->committed + ask->g->reserved, most, &sum) &&
+	       sum < limit_commit(&ledger->limit);
+}
+
 /* The break as the kernel has it.  We know what was granted; whether it was
  * carried out shows in the counters, or else in maps. */
 static uint64_t current_brk(struct ask *ask, struct space *s)
@@ -133,6 +144,8 @@ static uint64_t current_brk(struct ask *ask, struct space *s)
 	struct heap heap = { .brk = s->brk };
 	struct task_stat st;
 
+	if (s->brk && s->brk_unsure && fits_anyhow(ask, s))
+		return s->brk;
 	if (s->brk && s->brk_unsure && !s->exact_only) {
 		space_look(ask->g, s);
 		s->brk_unsure = s->data != expected;

@@ -4,20 +4,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <linux/sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/cleanup.h"
 #include "engine/seccomp/ask.h"
+#include "engine/seccomp/program.h"
 #include "engine/seccomp/space.h"
-#include "sys/elfload.h"
 #include "sys/procfs.h"
 
 static int sum_fork(void *ctx, const struct vma *vma, const char *name)
@@ -118,75 +112,6 @@ static uint64_t stack_rlimit(pid_t tid)
 	return prlimit(tid, RLIMIT_STACK, NULL, &lim) == 0 ? lim.rlim_cur : 8 * 1024 * 1024;
 }
 
-static int open_link(pid_t tid, const char *link)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", tid, link);
-	return open(path, O_PATH | O_CLOEXEC);
-}
-
-static int open_in_root(int root, const char *path)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
-/* Only a regular file is opened for reading: a device or a pipe has effects. */
-static int reopen_regular(int fd)
-{
-	char path[64];
-	struct stat st;
-	int r;
-
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return -EACCES;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	r = open(path, O_RDONLY | O_CLOEXEC);
-	return r < 0 ? -errno : r;
-}
-
-static int open_program(const struct ask *ask, int dirfd, const char *path, int root, int cwd)
-{
-	char link[64];
-	autoclose int base = -1;
-	autoclose int fd = -1;
-
-	if (path[0] == '/') {
-		fd = open_in_root(root, path);
-	} else if (dirfd == AT_FDCWD) {
-		fd = openat(cwd, path, O_PATH | O_CLOEXEC);
-	} else {
-		snprintf(link, sizeof(link), "fd/%d", dirfd);
-		base = open_link(ask->t->tid, link);
-		fd = path[0] ? openat(base, path, O_PATH | O_CLOEXEC) : steal_fd(&base);
-	}
-	return fd < 0 ? -ENOENT : reopen_regular(fd);
-}
-
-/* What the new image needs, arguments apart.  0 with nothing set where the
- * program cannot be read: the call will fail, or shows when next looked at. */
-static bool estimate(struct ask *ask, int dirfd, uint64_t path_addr)
-{
-	char path[4096];
-	struct elfload load;
-	ssize_t n = remote_read(ask->t->tid, path_addr, path, sizeof(path) - 1);
-	autoclose int root = open_link(ask->t->tid, "root");
-	autoclose int cwd = open_link(ask->t->tid, "cwd");
-	autoclose int exe = -1;
-
-	if (n <= 0 || root < 0 || cwd < 0)
-		return false;
-	path[n] = '\0';
-	exe = open_program(ask, dirfd, path, root, cwd);
-	if (exe < 0 || elfload_estimate(exe, root, cwd, stack_rlimit(ask->t->tid), &load) < 0)
-		return false;
-	ask->exec_pages = load.image_pages + load.stack_pages;
-	return true;
-}
-
 /* The new image's first pages stand beside the old one; the rest is charged
  * when the old is gone, if nobody else uses it. */
 static uint64_t exec_request(const struct ask *ask)
@@ -211,15 +136,13 @@ static void refine_exec(struct ask *ask)
 
 static bool exec_asks(struct ask *ask, int dirfd, uint64_t path, uint64_t argv, uint64_t envp)
 {
-	uint64_t most;
+	uint64_t stack = stack_rlimit(ask->t->tid), most = stack / 4;
 
 	ask->op = OP_EXEC;
 	ask->start = argv;
 	ask->end = envp;
-	if (!estimate(ask, dirfd, path))
-		ask->exec_pages = 1;
+	ask->exec_pages = program_pages(&ask->g->programs, ask->t->tid, dirfd, path, stack);
 	/* The arguments are measured only when their greatest length does not fit. */
-	most = stack_rlimit(ask->t->tid) / 4;
 	ask->exec_args = bytes_to_pages(most < ARG_STRINGS_MAX ? most : ARG_STRINGS_MAX);
 	ask->charge = (struct charge){ HOLDER_SPACE, exec_request(ask), RULE_EXEC_IMAGE };
 	ask->flight = FLIGHT_EXEC;

@@ -194,29 +194,32 @@ static void *capture_main(void *arg)
 	return NULL;
 }
 
-int capture_start(struct capture_thread *c, struct listener *l, enum on_refusal on_refusal,
+void capture_init(struct capture_thread *c, struct listener *l, enum on_refusal on_refusal,
 		  const struct engine_events *events)
 {
-	int r;
-
 	c->listener = l;
 	c->on_refusal = on_refusal;
 	c->events = events;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->wake, NULL);
-	c->stack = malloc(STACK_MAX);
-	c->maps = malloc(MAPS_MAX);
-	if (!c->stack || !c->maps)
-		return -ENOMEM;
-	r = pthread_create(&c->thread, NULL, capture_main, c);
-	c->started = r == 0;
-	return -r;
+}
+
+static bool start(struct capture_thread *c)
+{
+	if (!c->stack)
+		c->stack = malloc(STACK_MAX);
+	if (!c->maps)
+		c->maps = malloc(MAPS_MAX);
+	c->started = c->stack && c->maps && pthread_create(&c->thread, NULL, capture_main, c) == 0;
+	return c->started;
 }
 
 bool capture_put(struct capture_thread *c, const struct refused_call *call)
 {
 	bool room;
 
+	if (!c->started && !start(c))
+		return false;
 	pthread_mutex_lock(&c->lock);
 	room = c->nr < CAPTURE_QUEUE;
 	if (room) {

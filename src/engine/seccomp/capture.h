@@ -35,15 +35,16 @@ struct capture_thread {
 	unsigned int head, nr;
 	struct refused_call queue[CAPTURE_QUEUE];
 	struct refused_call now; /* the one at work */
-	char *stack, *maps;      /* buffers, made with the thread */
+	char *stack, *maps; /* buffers, made with the thread */
 };
 
-/* Starts the thread, before the job does: nothing is made when memory is short. */
-int capture_start(struct capture_thread *c, struct listener *l, enum on_refusal on_refusal,
+/* The thread itself starts with the first refusal: a job without one is not
+ * made to wait for it. */
+void capture_init(struct capture_thread *c, struct listener *l, enum on_refusal on_refusal,
 		  const struct engine_events *events);
 
-/* Hands over a refused call; false when the queue is full: then the caller
- * has to be answered here and now. */
+/* Hands over a refused call; false when the queue is full, or there is no memory
+ * for the thread: then the caller has to be answered here and now. */
 bool capture_put(struct capture_thread *c, const struct refused_call *call);
 
 /* Finishes what is queued. */

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -117,19 +118,6 @@ static uint64_t realtime_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static int adopt_main(struct engine *e)
-{
-	struct proc *p = group_adopt(&e->group, e->main_pid, e->group.supervisor);
-
-	if (!p)
-		return -ESRCH;
-	/* Until its execve it is a copy of ourselves. */
-	p->space->outside = true;
-	p->space->data = p->space->sticky = p->space->forced = p->space->landed = 0;
-	space_post(p->space);
-	return 0;
-}
-
 static int serve(struct engine *e, const struct engine_config *cfg, int fd, bool wait_killable)
 {
 	struct group *g = &e->group;
@@ -138,11 +126,10 @@ static int serve(struct engine *e, const struct engine_config *cfg, int fd, bool
 	if (r == 0)
 		r = group_init(g, &e->ledger, getpid());
 	if (r == 0)
-		r = adopt_main(e);
-	if (r == 0)
-		r = capture_start(&e->capture, &g->listener, cfg->on_refusal, &e->events);
+		r = group_adopt_main(g, e->main_pid);
 	if (r < 0)
 		return r;
+	capture_init(&e->capture, &g->listener, cfg->on_refusal, &e->events);
 	g->started_ns = realtime_ns();
 	e->notifier = (struct notifier){ .group = g,
 					 .name = e->name,
@@ -228,7 +215,10 @@ static int seccomp_start(struct engine **ret, const struct engine_config *cfg, s
 			       strerror(ENOMEM));
 	ledger_group_init(&e->ledger, NULL, &cfg->limit);
 	e->events = cfg->events;
-	e->group.epoll_fd = e->group.listener.fd = -1;
+	e->group.epoll_fd = e->group.hangup_fd = e->group.listener.fd = -1;
+	/* One thread allocates at a time: further arenas would only cost address
+	 * space and time to make. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	e->command = cfg->argv[0];
 	snprintf(e->name, sizeof(e->name), "%s", cfg->group);
 	r = open_talk(&talk);
@@ -263,17 +253,12 @@ static pid_t seccomp_main_pid(const struct engine *e)
 
 static int seccomp_poll_fd(const struct engine *e)
 {
-	return e->group.epoll_fd;
+	return e->group.hangup_fd;
 }
 
 static int seccomp_dispatch(struct engine *e)
 {
-	bool hangup;
-
-	pthread_mutex_lock(&e->group.lock);
-	hangup = group_reap(&e->group);
-	pthread_mutex_unlock(&e->group.lock);
-	return hangup;
+	return group_hung_up(&e->group);
 }
 
 static uint32_t fill_rows(struct group *g, struct engine_process *rows, uint32_t max)

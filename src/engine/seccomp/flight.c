@@ -85,7 +85,8 @@ static void exec_replaced(struct group *g, struct proc *p, bool split)
 	s->sticky = s->forced = 0;
 	s->exact_only = s->odd = s->unreadable = s->outside = false;
 	space_look(g, s);
-	group_prune_tasks(g, p); /* the other threads ended with the old image */
+	if (p->nr_tasks > 1)
+		group_prune_tasks(g, p); /* the other threads ended with the old image */
 }
 
 static void exec_over(struct group *g, struct proc *p, struct task *t)

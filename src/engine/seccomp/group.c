@@ -9,6 +9,7 @@
 #include "engine/seccomp/group.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -44,17 +45,27 @@ static uint64_t now_ms(void)
  * out in turn, and no host makes 100 tasks in a millisecond. */
 static uint64_t id_rest_ms(void)
 {
-	autofclose FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
-	unsigned long pid_max = 0;
+	autoclose int fd = open("/proc/sys/kernel/pid_max", O_RDONLY | O_CLOEXEC);
+	char buf[24] = "";
 
-	if (!f || fscanf(f, "%lu", &pid_max) != 1)
+	if (fd < 0 || read(fd, buf, sizeof(buf) - 1) < 0)
 		return 0;
-	return pid_max / 100;
+	return strtoull(buf, NULL, 10) / 100;
+}
+
+/* Only the hang-up: calls are not announced there. */
+static int open_hangup(int listener)
+{
+	struct epoll_event hangup = { .events = 0 };
+	autoclose int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, listener, &hangup) < 0)
+		return -errno;
+	return steal_fd(&fd);
 }
 
 int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
 {
-	struct epoll_event hangup = { .events = 0, .data.u64 = 0 };
 	struct task_ids ids;
 	struct rlimit lim;
 	char path[64];
@@ -77,9 +88,8 @@ int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
 	g->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (g->epoll_fd < 0)
 		return -errno;
-	if (epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, g->listener.fd, &hangup) < 0)
-		return -errno;
-	return 0;
+	g->hangup_fd = open_hangup(g->listener.fd);
+	return g->hangup_fd < 0 ? g->hangup_fd : 0;
 }
 
 static struct proc *bucket_find_proc(struct group *g, pid_t pid)
@@ -139,6 +149,7 @@ void group_done(struct group *g)
 		while ((p = LIST_FIRST(&g->procs[i])))
 			group_drop_proc(g, p);
 	close_fd(&g->epoll_fd);
+	close_fd(&g->hangup_fd);
 }
 
 /* Whether the process behind P has ended, its id perhaps another's by now. */
@@ -160,15 +171,34 @@ static int keep_fd(const struct group *g, int fd)
 	return fd < 0 ? -1 : fd;
 }
 
-static void proc_open_files(struct group *g, struct proc *p)
+/* STATM_FD is open already, and becomes the process's own. */
+static void proc_keep_files(struct group *g, struct proc *p, int statm_fd)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = (uint64_t)p->pid };
 
+	p->statm_fd = keep_fd(g, statm_fd);
 	p->pidfd = keep_fd(g, (int)syscall(SYS_pidfd_open, p->pid, 0));
 	if (p->pidfd >= 0 && epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, p->pidfd, &ev) < 0)
 		close_fd(&p->pidfd);
-	p->statm_fd = keep_fd(g, statm_open(p->pid));
 	g->nr_unwatched += p->pidfd < 0;
+}
+
+static struct proc *new_proc(struct group *g, pid_t pid)
+{
+	int statm_fd = statm_open(pid);
+	struct proc *p = statm_fd < 0 ? NULL : calloc(1, sizeof(*p));
+
+	if (!p) {
+		close_fd(&statm_fd);
+		return NULL;
+	}
+	p->pid = pid;
+	p->prune_at = PRUNE_FIRST;
+	LIST_INIT(&p->tasks);
+	proc_keep_files(g, p, statm_fd);
+	LIST_INSERT_HEAD(&g->procs[(unsigned int)pid % PID_BUCKETS], p, hash);
+	g->nr_procs++;
+	return p;
 }
 
 /* Its address space: its parent's, the copy that a fork was promised, or one
@@ -200,27 +230,28 @@ struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid)
 {
 	struct proc *p;
 	struct task_stat st;
-	struct statm m;
 
 	/* Its parent first, so that a shared address space is known as one. */
 	if (ppid > 1 && ppid != g->supervisor && !bucket_find_proc(g, ppid) && task_stat_read(ppid, &st) == 0)
 		(void)group_adopt(g, ppid, st.ppid);
-	if (statm_of(pid, &m) < 0)
-		return NULL;
-	p = calloc(1, sizeof(*p));
+	p = new_proc(g, pid);
 	if (!p)
 		return NULL;
-	p->pid = pid;
-	p->prune_at = PRUNE_FIRST;
-	LIST_INIT(&p->tasks);
-	proc_open_files(g, p);
-	LIST_INSERT_HEAD(&g->procs[(unsigned int)pid % PID_BUCKETS], p, hash);
-	g->nr_procs++;
 	if (!proc_find_space(g, p, ppid)) {
 		group_drop_proc(g, p);
 		return NULL;
 	}
 	return p;
+}
+
+int group_adopt_main(struct group *g, pid_t pid)
+{
+	struct proc *p = new_proc(g, pid);
+
+	if (!p || !space_new(g, p))
+		return -ENOMEM;
+	p->space->outside = true;
+	return 0;
 }
 
 struct dead_threads {
@@ -339,24 +370,28 @@ static void reap_unwatched(struct group *g)
 	}
 }
 
-bool group_reap(struct group *g)
+void group_reap(struct group *g)
 {
 	struct epoll_event ev[REAP_BATCH];
-	bool hangup = false;
 	int n;
 
 	do {
 		n = epoll_wait(g->epoll_fd, ev, REAP_BATCH, 0);
 		for (int i = 0; i < n; i++) {
-			struct proc *p = ev[i].data.u64 ? bucket_find_proc(g, (pid_t)ev[i].data.u64) : NULL;
+			struct proc *p = bucket_find_proc(g, (pid_t)ev[i].data.u64);
 
-			if (!ev[i].data.u64)
-				hangup = true;
-			else if (p && proc_ended(p))
+			if (p && proc_ended(p))
 				group_drop_proc(g, p);
 		}
 	} while (n == REAP_BATCH);
 	if (g->nr_unwatched)
 		reap_unwatched(g);
-	return hangup;
+	g->reap_at = g->nr_procs + REAP_BATCH;
+}
+
+bool group_hung_up(const struct group *g)
+{
+	struct epoll_event ev;
+
+	return epoll_wait(g->hangup_fd, &ev, 1, 0) > 0;
 }

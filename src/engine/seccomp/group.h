@@ -31,6 +31,7 @@
 #include "core/ledger.h"
 #include "core/refusal.h"
 #include "engine/seccomp/listener.h"
+#include "engine/seccomp/program.h"
 #include "sys/shmobj.h"
 
 struct space {
@@ -121,7 +122,9 @@ struct group {
 	pthread_mutex_t lock;
 	struct ledger_group *ledger;
 	struct listener listener;
-	int epoll_fd;
+	int epoll_fd;  /* the pidfds */
+	int hangup_fd; /* readable when the last task of the group is gone */
+	uint32_t reap_at; /* look for ended processes when nr_procs gets here */
 	pid_t supervisor; /* every process of the group descends from it */
 	uint64_t stale_ms;
 	uint64_t started_ns; /* CLOCK_REALTIME: what is older is not the group's */
@@ -145,6 +148,7 @@ struct group {
 	uint64_t reserved;                     /* sum of object.reserved */
 	bool has_shmem;                        /* some process may hold a memfd or tmpfs file */
 
+	struct programs programs;
 	uint64_t notifications;
 	uint64_t looked_ms;         /* when everybody was last looked at, because of stacks */
 	uint64_t grants_since_look; /* paces the group-wide looks for the peak */
@@ -166,9 +170,16 @@ struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid);
 /* The process has ended: gives back all that only it held. */
 void group_drop_proc(struct group *g, struct proc *p);
 
-/* Drops the processes whose end epoll has announced; never waits.  Returns
- * whether the listener has hung up: no task of the group is left. */
-bool group_reap(struct group *g);
+/* The first process, before its execve: a copy of ourselves, of which nothing
+ * counts.  Returns 0 or -errno. */
+int group_adopt_main(struct group *g, pid_t pid);
+
+/* Drops the processes that have ended; never waits.  It is done before a
+ * refusal, a count and a look at everybody, and when there are many more. */
+void group_reap(struct group *g);
+
+/* Whether no task of the group is left.  Without the lock. */
+bool group_hung_up(const struct group *g);
 
 /* Threads of P that have ended are forgotten. */
 void group_prune_tasks(struct group *g, struct proc *p);

@@ -222,6 +222,8 @@ void notify_serve(struct notifier *n)
 		if (r == 0) {
 			pthread_mutex_lock(&n->group->lock);
 			handle(n, l->req);
+			if (n->group->nr_procs >= n->group->reap_at)
+				group_reap(n->group); /* the caller has its answer */
 			pthread_mutex_unlock(&n->group->lock);
 		} else if (r != -EINTR && everybody_gone(l)) {
 			return;

@@ -83,7 +83,7 @@ void vault_count(struct group *g, const struct task *self)
 {
 	struct space *s, *next;
 
-	(void)group_reap(g);
+	group_reap(g);
 	promise_discover(g);
 	flight_settle_all(g, self);
 	promise_discover(g); /* forks that were settled just now */
@@ -135,7 +135,7 @@ enum verdict vault_decide(struct ask *ask)
 	verdict = decide(ask, &who);
 	if (verdict == VERDICT_GRANT)
 		return verdict;
-	(void)group_reap(g);
+	group_reap(g);
 	promise_discover(g);
 	verdict = look_until_fit(ask, &who);
 	if (verdict == VERDICT_GRANT || hopeless(ask, &who))
@@ -157,13 +157,15 @@ void vault_note_peak(struct ask *ask)
 		return;
 	if (!s->exact_only && s->landed)
 		space_look(g, s);
+	if (ledger->committed + ask->charge.pages <= ledger->peak || (g->nr_procs == 1 && LIST_EMPTY(&g->promises)))
+		return;
+	group_reap(g);
 	if (ledger->committed + ask->charge.pages <= ledger->peak || g->grants_since_look < g->nr_procs)
 		return;
 	g->grants_since_look = 0;
-	(void)group_reap(g);
 	if (!LIST_EMPTY(&g->promises))
 		promise_discover(g);
 	LIST_FOREACH(s, &g->spaces, entry)
-		if (!s->exact_only)
+		if (!s->exact_only && s != ask->t->proc->space)
 			space_look(g, s);
 }

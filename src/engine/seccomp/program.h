@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * program: what the file that an execve names will charge.
+ */
+#ifndef SURETY_ENGINE_SECCOMP_PROGRAM_H
+#define SURETY_ENGINE_SECCOMP_PROGRAM_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* What was found of the programs that were run last: most jobs run few. */
+struct program {
+	dev_t dev, root_dev;
+	ino_t ino, root_ino;
+	struct timespec ctime; /* a changed file is another */
+	uint64_t stack_rlimit;
+	uint64_t pages;
+};
+
+struct programs {
+	struct program slot[64];
+};
+
+/* Pages that the image at PATH_ADDR in the memory of TID needs before it makes
+ * a call of its own, its arguments apart.  DIRFD is the caller's, AT_FDCWD
+ * included.  1 where the program cannot be read: the call will fail, or what it
+ * charges shows when it is next looked at. */
+uint64_t program_pages(struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit);
+
+#endif
