@@ -89,22 +89,44 @@ static void exec_replaced(struct group *g, struct proc *p, bool split)
 		group_prune_tasks(g, p); /* the other threads ended with the old image */
 }
 
+/* Whether P, which may have replaced its image, has left the space that it
+ * shared.  One that has ended cannot be asked, and one that is in execve itself
+ * can only tell that neither has left. */
+enum left { LEFT_NOBODY_ELSE, LEFT, LEFT_NOT };
+
+static enum left has_left(const struct proc *p)
+{
+	enum left left = LEFT_NOBODY_ELSE;
+	const struct proc *other;
+
+	LIST_FOREACH(other, &p->space->procs, in_space) {
+		int same = other == p ? -ESRCH : same_address_space(p->pid, other->pid);
+
+		if (same == 1)
+			return LEFT_NOT;
+		if (same == 0 && !other->exec_pending)
+			left = LEFT;
+	}
+	return left;
+}
+
+static void exec_resolve(struct group *g, struct proc *p)
+{
+	enum left left = has_left(p);
+
+	p->exec_pending = false;
+	if (left != LEFT_NOT)
+		exec_replaced(g, p, left == LEFT);
+}
+
 static void exec_over(struct group *g, struct proc *p, struct task *t)
 {
 	struct space *s = p->space;
-	struct proc *other;
 
 	s->inflight -= t->flight_pages;
 	t->flight = FLIGHT_NONE;
-	p->exec_pending = false;
 	space_post(s);
-	other = LIST_FIRST(&s->procs);
-	if (other == p)
-		other = LIST_NEXT(p, in_space);
-	if (!other)
-		exec_replaced(g, p, false);
-	else if (same_address_space(p->pid, other->pid) == 0)
-		exec_replaced(g, p, true);
+	exec_resolve(g, p);
 }
 
 void flight_exec_heard(struct group *g, struct proc *p, pid_t tid)
@@ -113,7 +135,7 @@ void flight_exec_heard(struct group *g, struct proc *p, pid_t tid)
 	char path[64];
 
 	if (!t) {
-		p->exec_pending = false;
+		exec_resolve(g, p); /* the thread that called it was given up as gone */
 		return;
 	}
 	if (t->tid != tid) {
