@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -294,6 +295,13 @@ int vma_flags_at(pid_t tid, uint64_t addr)
 	flags |= query.vma_flags & PROCMAP_QUERY_VMA_EXECUTABLE ? VMA_EXEC : 0;
 	flags |= query.vma_flags & PROCMAP_QUERY_VMA_SHARED ? VMA_SHARED : 0;
 	return flags;
+}
+
+uint64_t task_stack_rlimit(pid_t tid)
+{
+	struct rlimit lim;
+
+	return prlimit(tid, RLIMIT_STACK, NULL, &lim) == 0 ? lim.rlim_cur : UINT64_C(8) << 20;
 }
 
 void tracee_detach(pid_t tid, int sig)

@@ -82,6 +82,9 @@ int same_address_space(pid_t a, pid_t b);
  * -ENOTTY before that; -ENOENT where nothing is mapped. */
 int vma_flags_at(pid_t tid, uint64_t addr);
 
+/* RLIMIT_STACK in bytes; the usual 8 MiB where it cannot be read. */
+uint64_t task_stack_rlimit(pid_t tid);
+
 /* Lets go of a thread that the caller has seized and seen stopped, handing SIG
  * on to it (0: none).  One that was killed meanwhile is released to its parent. */
 void tracee_detach(pid_t tid, int sig);

@@ -8,6 +8,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <string.h>
 
@@ -138,18 +139,29 @@ static bool read_x86_64(struct ask *ask, int nr)
 	}
 }
 
-bool ask_read(struct ask *ask, struct group *g, struct task *t, const struct seccomp_notif *req)
+bool ask_read(struct ask *ask, struct group *g, struct task *t, const struct seccomp_notif *req, uint64_t exec_pages)
 {
 	memset(ask, 0, sizeof(*ask));
 	ask->g = g;
 	ask->t = t;
 	ask->req = req;
 	ask->error = ENOMEM;
+	ask->exec_pages = exec_pages;
 	memcpy(ask->arg, req->data.args, sizeof(ask->arg));
 	ask->compat = req->data.arch == AUDIT_ARCH_I386;
 	if (ask->compat)
 		return read_i386(ask, req->data.nr);
 	return read_x86_64(ask, req->data.nr & ~X32_BIT);
+}
+
+struct exec_call ask_exec_call(const struct seccomp_notif *req)
+{
+	int nr = req->data.nr & ~X32_BIT;
+	bool at = req->data.arch == AUDIT_ARCH_I386 ? nr == I386_EXECVEAT : nr == __NR_execveat || nr == X32_EXECVEAT;
+
+	if (at)
+		return (struct exec_call){ (int)req->data.args[0], req->data.args[1] };
+	return (struct exec_call){ AT_FDCWD, req->data.args[0] };
 }
 
 void ask_granted(struct ask *ask)

@@ -35,13 +35,22 @@ struct ask {
 	uint64_t mapped_pages;  /* of it, mapped shared in the group, with this call's */
 	uint64_t brk;           /* the break after a grant */
 	struct space *forced;   /* that a poke copies a page in */
-	uint64_t exec_pages;    /* all that the new image needs */
+	uint64_t exec_pages;    /* all that the new image needs; given, or to be found */
+	bool cold;              /* the program has to be read first, see slow.h */
 	uint64_t exec_args;     /* of these, for arguments */
 };
 
-/* Reads the call.  Returns true when it asks for something; false when it may
+/* Reads the call.  EXEC_PAGES is what slow.h found of its program, else 0.
+ * Returns true when it asks for something; false when it may
  * go on as it is (what it changes has then been noted). */
-bool ask_read(struct ask *ask, struct group *g, struct task *t, const struct seccomp_notif *req);
+bool ask_read(struct ask *ask, struct group *g, struct task *t, const struct seccomp_notif *req, uint64_t exec_pages);
+
+/* Where an execve or execveat finds its program. */
+struct exec_call {
+	int dirfd;
+	uint64_t path;
+};
+struct exec_call ask_exec_call(const struct seccomp_notif *req);
 
 /* The grant is given: what follows from it is noted, before the call goes on. */
 void ask_granted(struct ask *ask);

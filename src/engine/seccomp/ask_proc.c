@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/bytes.h"
 #include "engine/seccomp/ask.h"
@@ -105,13 +104,6 @@ static uint64_t strings_bytes(const struct ask *ask, uint64_t array)
 	return bytes;
 }
 
-static uint64_t stack_rlimit(pid_t tid)
-{
-	struct rlimit lim;
-
-	return prlimit(tid, RLIMIT_STACK, NULL, &lim) == 0 ? lim.rlim_cur : 8 * 1024 * 1024;
-}
-
 /* The new image's first pages stand beside the old one; the rest is charged
  * when the old is gone, if nobody else uses it. */
 static uint64_t exec_request(const struct ask *ask)
@@ -136,12 +128,17 @@ static void refine_exec(struct ask *ask)
 
 static bool exec_asks(struct ask *ask, int dirfd, uint64_t path, uint64_t argv, uint64_t envp)
 {
-	uint64_t stack = stack_rlimit(ask->t->tid), most = stack / 4;
+	uint64_t stack = task_stack_rlimit(ask->t->tid), most = stack / 4;
 
 	ask->op = OP_EXEC;
 	ask->start = argv;
 	ask->end = envp;
-	ask->exec_pages = program_pages(&ask->g->programs, ask->t->tid, dirfd, path, stack);
+	if (!ask->exec_pages)
+		ask->exec_pages = program_known(&ask->g->programs, ask->t->tid, dirfd, path, stack);
+	if (ask->exec_pages == PROGRAM_COLD) {
+		ask->cold = true;
+		return false;
+	}
 	/* The arguments are measured only when their greatest length does not fit. */
 	ask->exec_args = bytes_to_pages(most < ARG_STRINGS_MAX ? most : ARG_STRINGS_MAX);
 	ask->charge = (struct charge){ HOLDER_SPACE, exec_request(ask), RULE_EXEC_IMAGE };

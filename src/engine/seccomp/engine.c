@@ -137,6 +137,7 @@ static int serve(struct engine *e, const struct engine_config *cfg, int fd, bool
 					 .on_refusal = cfg->on_refusal,
 					 .main_pid = e->main_pid,
 					 .starting = true };
+	notify_init(&e->notifier);
 	r = pthread_create(&e->server, NULL, server_main, &e->notifier);
 	e->serving = r == 0;
 	return -r;

@@ -32,6 +32,7 @@ void flight_start(struct group *g, struct task *t, enum flight kind, enum operat
 	t->flight = kind;
 	t->flight_op = op;
 	t->flight_pages = pages;
+	t->flight_base = s->data + s->landed;
 	t->flight_nr = req->data.nr;
 	t->flight_arg0 = req->data.args[0];
 	t->flight_arg1 = req->data.args[1];
@@ -242,12 +243,25 @@ static bool out_of_call(const struct task *t, int look)
 	return look >= SETTLE_STOP_AFTER && stop_and_see(t);
 }
 
+/* The counters of a process with one thread have grown by what was granted.  It
+ * tells without stopping anybody, also of a thread that has another tracer. */
+static bool has_grown(struct group *g, const struct task *t)
+{
+	struct space *s = t->proc->space;
+
+	if (t->flight != FLIGHT_SPACE || !t->flight_pages || t->proc->nr_tasks > 1 ||
+	    LIST_NEXT(LIST_FIRST(&s->procs), in_space) || s->exact_only)
+		return false;
+	space_look(g, s);
+	return s->data >= t->flight_base + t->flight_pages;
+}
+
 static void settle(struct group *g, struct task *t, int *looks_left)
 {
 	const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_US * 1000L };
 
 	for (int look = 0; *looks_left > 0; look++, (*looks_left)--) {
-		if (out_of_call(t, look)) {
+		if (has_grown(g, t) || out_of_call(t, look)) {
 			flight_land(g, t);
 			return;
 		}

@@ -78,6 +78,7 @@ struct task {
 	enum flight flight;
 	uint64_t flight_pages;
 	uint64_t flight_sticky; /* pages that may be charged and not in statm's data afterwards */
+	uint64_t flight_base;   /* what its space had in statm's data before, at most */
 	int32_t flight_nr; /* the call, to recognise it in /proc/TID/syscall */
 	uint64_t flight_arg0, flight_arg1;
 	enum operation flight_op;

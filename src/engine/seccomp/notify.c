@@ -168,14 +168,14 @@ static bool still_starting(struct notifier *n, const struct ask *ask)
 	return ask->t->proc->pid == n->main_pid && ip >= n->loader_start && ip < n->loader_end;
 }
 
-static void handle(struct notifier *n, const struct seccomp_notif *req)
+/* EXEC_PAGES: what the program of an execve needs, when it has been read. */
+static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t exec_pages)
 {
 	struct group *g = n->group;
 	struct task *t = group_task(g, (pid_t)req->pid, req->id);
 	struct ask ask;
 	enum verdict verdict;
 
-	g->notifications++;
 	if (!t || g->killing) {
 		/* Gone, or not to be accounted at all: then nothing is granted. */
 		(void)listener_answer(&g->listener, req->id, 0, ENOMEM);
@@ -185,8 +185,11 @@ static void handle(struct notifier *n, const struct seccomp_notif *req)
 		flight_exec_heard(g, t->proc, t->tid);
 	if (t->flight != FLIGHT_NONE && t->flight != FLIGHT_EXEC)
 		flight_land(g, t);
-	if (!ask_read(&ask, g, t, req)) {
-		(void)listener_continue(&g->listener, req->id);
+	if (!ask_read(&ask, g, t, req, exec_pages)) {
+		if (!ask.cold)
+			(void)listener_continue(&g->listener, req->id);
+		else if (!slow_put(&n->slow, req))
+			handle(n, req, PROGRAM_UNKNOWN);
 		return;
 	}
 	if (n->starting)
@@ -205,6 +208,22 @@ static void handle(struct notifier *n, const struct seccomp_notif *req)
 	(void)listener_continue(&g->listener, req->id);
 }
 
+/* slow_decide_fn */
+static void decide_slow(void *ctx, const struct seccomp_notif *req, uint64_t pages, const struct program *program)
+{
+	struct notifier *n = ctx;
+
+	pthread_mutex_lock(&n->group->lock);
+	program_remember(&n->group->programs, program);
+	handle(n, req, pages);
+	pthread_mutex_unlock(&n->group->lock);
+}
+
+void notify_init(struct notifier *n)
+{
+	slow_init(&n->slow, decide_slow, n);
+}
+
 static bool everybody_gone(const struct listener *l)
 {
 	struct pollfd pfd = { .fd = l->fd };
@@ -221,7 +240,8 @@ void notify_serve(struct notifier *n)
 
 		if (r == 0) {
 			pthread_mutex_lock(&n->group->lock);
-			handle(n, l->req);
+			n->group->notifications++;
+			handle(n, l->req, 0);
 			if (n->group->nr_procs >= n->group->reap_at)
 				group_reap(n->group); /* the caller has its answer */
 			pthread_mutex_unlock(&n->group->lock);

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "engine/seccomp/ask.h"
 #include "engine/seccomp/capture.h"
+#include "engine/seccomp/slow.h"
 
 enum { REPEAT_SLOTS = 64 };
 
@@ -27,6 +28,7 @@ struct notifier {
 	struct repeat repeat[REPEAT_SLOTS];
 	uint64_t tokens, tokens_ms; /* reports that may be made now */
 	uint64_t suppressed;        /* refusals since the last report */
+	struct slow slow;
 
 	/* The first program, until its own code runs: a limit that is too low
 	 * for it to load is the user's mistake, told as such. */
@@ -36,6 +38,9 @@ struct notifier {
 	bool start_refused;
 	uint64_t start_needed_pages; /* at least */
 };
+
+/* Makes ready what is set in N already. */
+void notify_init(struct notifier *n);
 
 /* Serves calls until the last task of the group is gone. */
 void notify_serve(struct notifier *n);

@@ -12,13 +12,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "sys/elfload.h"
 #include "sys/procfs.h"
-
-enum { UNKNOWN_PAGES = 1 };
 
 static int open_link(pid_t tid, const char *link)
 {
@@ -28,28 +27,29 @@ static int open_link(pid_t tid, const char *link)
 	return open(path, O_PATH | O_CLOEXEC);
 }
 
-static int open_in_root(int root, const char *path)
+/* RESOLVE_CACHED (Linux 5.12): EAGAIN where the name would have to be looked up. */
+static int open_path(int base, const char *path, uint64_t resolve)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = resolve };
 
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return (int)syscall(SYS_openat2, base, path, &how, sizeof(how));
 }
 
 /* As a path only: a device or a pipe must not be opened for reading. */
-static int open_program(pid_t tid, int dirfd, const char *path, int root)
+static int open_program(pid_t tid, int dirfd, const char *path, int root, uint64_t resolve)
 {
 	char link[64];
 	autoclose int base = -1;
 
 	if (path[0] == '/')
-		return open_in_root(root, path);
+		return open_path(root, path, RESOLVE_IN_ROOT | resolve);
 	if (dirfd == AT_FDCWD) {
 		base = open_link(tid, "cwd");
 	} else {
 		snprintf(link, sizeof(link), "fd/%d", dirfd);
 		base = open_link(tid, link);
 	}
-	return path[0] ? openat(base, path, O_PATH | O_CLOEXEC) : steal_fd(&base);
+	return path[0] ? open_path(base, path, resolve) : steal_fd(&base);
 }
 
 static bool same(const struct program *a, const struct program *b)
@@ -59,47 +59,82 @@ static bool same(const struct program *a, const struct program *b)
 	       a->stack_rlimit == b->stack_rlimit;
 }
 
-static uint64_t read_program(pid_t tid, int path_fd, int root, uint64_t stack_rlimit)
+static struct program *slot_of(struct programs *known, const struct program *program)
 {
+	return &known->slot[(program->ino ^ program->dev) % (sizeof(known->slot) / sizeof(known->slot[0]))];
+}
+
+/* What identifies the program open at FD.  Attributes that a server would have
+ * to be asked for are taken as they are known. */
+static bool identify(int fd, int root, uint64_t stack_rlimit, struct program *ret)
+{
+	struct stat root_st;
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &sx) < 0 || !S_ISREG(sx.stx_mode) ||
+	    fstat(root, &root_st) < 0)
+		return false;
+	*ret = (struct program){ .dev = makedev(sx.stx_dev_major, sx.stx_dev_minor),
+				 .ino = sx.stx_ino,
+				 .root_dev = root_st.st_dev,
+				 .root_ino = root_st.st_ino,
+				 .ctime = { .tv_sec = sx.stx_ctime.tv_sec, .tv_nsec = sx.stx_ctime.tv_nsec },
+				 .stack_rlimit = stack_rlimit };
+	return true;
+}
+
+static int open_named(pid_t tid, int dirfd, uint64_t path_addr, int root, uint64_t resolve)
+{
+	char path[4096];
+	ssize_t n = remote_read(tid, path_addr, path, sizeof(path) - 1);
+
+	if (n <= 0 || root < 0) {
+		errno = EFAULT;
+		return -1;
+	}
+	path[n] = '\0';
+	return open_program(tid, dirfd, path, root, resolve);
+}
+
+uint64_t program_known(const struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit)
+{
+	autoclose int root = open_link(tid, "root");
+	autoclose int fd = open_named(tid, dirfd, path_addr, root, RESOLVE_CACHED);
+	const struct program *slot;
+	struct program now;
+
+	if (fd < 0)
+		return errno == EAGAIN || errno == EINVAL ? PROGRAM_COLD : PROGRAM_UNKNOWN;
+	if (!identify(fd, root, stack_rlimit, &now))
+		return PROGRAM_UNKNOWN;
+	slot = slot_of((struct programs *)known, &now);
+	return same(slot, &now) ? slot->pages : PROGRAM_COLD;
+}
+
+uint64_t program_read(pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit, struct program *ret)
+{
+	autoclose int root = open_link(tid, "root");
 	autoclose int cwd = open_link(tid, "cwd");
+	autoclose int path_fd = open_named(tid, dirfd, path_addr, root, 0);
 	autoclose int fd = -1;
 	struct elfload load;
 	char path[64];
 
+	ret->ino = 0;
+	if (path_fd < 0 || cwd < 0 || !identify(path_fd, root, stack_rlimit, ret))
+		return PROGRAM_UNKNOWN;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || cwd < 0 || elfload_estimate(fd, root, cwd, stack_rlimit, &load) < 0)
-		return 0;
-	return load.image_pages + load.stack_pages;
+	if (fd < 0 || elfload_estimate(fd, root, cwd, stack_rlimit, &load) < 0) {
+		ret->ino = 0;
+		return PROGRAM_UNKNOWN;
+	}
+	ret->pages = load.image_pages + load.stack_pages;
+	return ret->pages;
 }
 
-uint64_t program_pages(struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit)
+void program_remember(struct programs *known, const struct program *program)
 {
-	char path[4096];
-	ssize_t n = remote_read(tid, path_addr, path, sizeof(path) - 1);
-	autoclose int root = open_link(tid, "root");
-	autoclose int fd = -1;
-	struct stat st, root_st;
-	struct program now, *slot;
-
-	if (n <= 0 || root < 0)
-		return UNKNOWN_PAGES;
-	path[n] = '\0';
-	fd = open_program(tid, dirfd, path, root);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fstat(root, &root_st) < 0)
-		return UNKNOWN_PAGES;
-	now = (struct program){ .dev = st.st_dev,
-				.ino = st.st_ino,
-				.root_dev = root_st.st_dev,
-				.root_ino = root_st.st_ino,
-				.ctime = st.st_ctim,
-				.stack_rlimit = stack_rlimit };
-	slot = &known->slot[(st.st_ino ^ st.st_dev) % (sizeof(known->slot) / sizeof(known->slot[0]))];
-	if (same(slot, &now))
-		return slot->pages;
-	now.pages = read_program(tid, fd, root, stack_rlimit);
-	if (!now.pages)
-		return UNKNOWN_PAGES;
-	*slot = now;
-	return now.pages;
+	if (program->ino)
+		*slot_of(known, program) = *program;
 }

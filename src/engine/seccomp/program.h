@@ -22,10 +22,21 @@ struct programs {
 	struct program slot[64];
 };
 
-/* Pages that the image at PATH_ADDR in the memory of TID needs before it makes
- * a call of its own, its arguments apart.  DIRFD is the caller's, AT_FDCWD
- * included.  1 where the program cannot be read: the call will fail, or what it
- * charges shows when it is next looked at. */
-uint64_t program_pages(struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit);
+/* The figures are pages that the image at PATH_ADDR in the memory of TID needs
+ * before it makes a call of its own, its arguments apart.  DIRFD is the caller's,
+ * AT_FDCWD included.  PROGRAM_UNKNOWN where the program cannot be read: the call
+ * will fail, or what it charges shows when it is next looked at. */
+enum { PROGRAM_COLD = 0, PROGRAM_UNKNOWN = 1 };
+
+/* From what is known, and from the kernel's cache of names: never waits for a
+ * filesystem, whose server may be a process of the group that waits for us.
+ * PROGRAM_COLD where that does not tell. */
+uint64_t program_known(const struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit);
+
+/* Reads the file; may wait as long as its filesystem likes.  *RET is what there
+ * is to remember of it (ino 0: nothing). */
+uint64_t program_read(pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit, struct program *ret);
+
+void program_remember(struct programs *known, const struct program *program);
 
 #endif
