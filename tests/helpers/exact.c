@@ -507,6 +507,10 @@ static void op_fork(void)
 		outcome(&plan, 0);
 		return;
 	}
+	/* A child would keep the objects that its parent lets go of. */
+	for (int j = 0; j < map.nr; j++)
+		if (map.vma[j].shared && map.vma[j].start >= ARENA && map.vma[j].end <= ARENA_END)
+			raw3(SYS_madvise, map.vma[j].start, map.vma[j].end - map.vma[j].start, MADV_DONTFORK);
 	plan.charge = count_fork(&map);
 	plan.exact = !count_range(&map, 0, -1UL).sticky;
 	pid = raw0(SYS_fork);

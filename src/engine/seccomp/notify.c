@@ -175,6 +175,7 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 	struct task *t = group_task(g, (pid_t)req->pid, req->id);
 	struct ask ask;
 	enum verdict verdict;
+	bool firm;
 
 	if (!t || g->killing) {
 		/* Gone, or not to be accounted at all: then nothing is granted. */
@@ -199,11 +200,14 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 		refuse(n, &ask, verdict);
 		return;
 	}
-	if (ask.flight != FLIGHT_EXEC)
+	/* What an execve may need, and what may be in two places, is more than is
+	 * there: the next look shows which. */
+	firm = ask.flight != FLIGHT_EXEC && !ask.sticky;
+	if (firm)
 		vault_note_peak(&ask);
 	ask_granted(&ask);
 	ledger_count_charge(g->ledger);
-	if (ask.flight != FLIGHT_EXEC)
+	if (firm)
 		ledger_note_peak(g->ledger);
 	(void)listener_continue(&g->listener, req->id);
 }
