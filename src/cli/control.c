@@ -248,6 +248,8 @@ static char *ask_named(const char *name)
 	if (strchr(name, '/') || open_directory(dir, sizeof(dir), false) < 0 || fill_address(&addr, dir, name) < 0)
 		return NULL;
 	fd = connect_to(&addr);
+	if (fd == -ECONNREFUSED)
+		(void)unlink(addr.sun_path); /* its supervisor was killed */
 	return fd < 0 ? NULL : read_answer(fd);
 }
 

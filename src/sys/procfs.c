@@ -297,6 +297,20 @@ int vma_flags_at(pid_t tid, uint64_t addr)
 	return flags;
 }
 
+uint64_t meminfo_hugetlb_bytes(void)
+{
+	autoclose int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	char buf[8192];
+	uint64_t kib = 0;
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	(void)status_field(buf, "\nHugetlb:", 10, &kib); /* KERNEL without hugetlb: no such line */
+	return kib << 10;
+}
+
 uint64_t task_stack_rlimit(pid_t tid)
 {
 	struct rlimit lim;

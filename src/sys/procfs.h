@@ -82,6 +82,9 @@ int same_address_space(pid_t a, pid_t b);
  * -ENOTTY before that; -ENOENT where nothing is mapped. */
 int vma_flags_at(pid_t tid, uint64_t addr);
 
+/* Memory in the host's hugetlb pools, of all sizes; 0 also where it cannot be read. */
+uint64_t meminfo_hugetlb_bytes(void);
+
 /* RLIMIT_STACK in bytes; the usual 8 MiB where it cannot be read. */
 uint64_t task_stack_rlimit(pid_t tid);
 

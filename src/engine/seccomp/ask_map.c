@@ -42,10 +42,12 @@ static void set_range(struct ask *ask, uint64_t addr, uint64_t len)
 static int sum_replaced(void *ctx, const struct vma *vma, const char *name)
 {
 	struct ask *ask = ctx;
-	uint64_t overlap = overlap_pages(ask, vma);
+	uint64_t overlap = vma ? overlap_pages(ask, vma) : 0;
 
 	(void)name;
-	if (overlap)
+	if (!vma)
+		ask->sum = 0;
+	else if (overlap)
 		ask->sum += rules_replaced_pages(mode_of(ask), vma, overlap);
 	return 0;
 }
@@ -56,7 +58,6 @@ static void refine_mmap(struct ask *ask)
 	int flags = (int)ask->arg[3];
 	struct object *obj;
 
-	ask->sum = 0;
 	space_count(ask->g, ask->t->proc->space, sum_replaced, ask);
 	if ((flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE))
 		ask->charge.pages = ask->gross_pages > ask->sum ? ask->gross_pages - ask->sum : 0;
@@ -188,17 +189,18 @@ bool ask_brk(struct ask *ask)
 static int sum_protected(void *ctx, const struct vma *vma, const char *name)
 {
 	struct ask *ask = ctx;
-	uint64_t overlap = overlap_pages(ask, vma);
+	uint64_t overlap = vma ? overlap_pages(ask, vma) : 0;
 
 	(void)name;
-	if (overlap)
+	if (!vma)
+		ask->sum = 0;
+	else if (overlap)
 		ask->sum += rules_mprotect(mode_of(ask), vma, overlap, (int)ask->arg[2]).pages;
 	return 0;
 }
 
 static void refine_mprotect(struct ask *ask)
 {
-	ask->sum = 0;
 	space_count(ask->g, ask->t->proc->space, sum_protected, ask);
 	if (ask->sum < ask->charge.pages)
 		ask->charge.pages = ask->sum;
@@ -237,7 +239,9 @@ static int find_remapped(void *ctx, const struct vma *vma, const char *name)
 	struct ask *ask = remap->ask;
 
 	(void)name;
-	if (ask->arg[0] < vma->start || ask->arg[0] >= vma->end)
+	if (!vma)
+		remap->found = false;
+	if (!vma || ask->arg[0] < vma->start || ask->arg[0] >= vma->end)
 		return 0;
 	ask->charge = rules_mremap(mode_of(ask), vma, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
 	remap->found = true;

@@ -19,6 +19,10 @@ static int sum_fork(void *ctx, const struct vma *vma, const char *name)
 	enum overcommit mode = ask->g->ledger->limit.mode;
 
 	(void)name;
+	if (!vma) {
+		ask->sum = 0;
+		return 0;
+	}
 	ask->sum += rules_vma_fork_pages(mode, vma);
 	if (!(vma->flags & VMA_DONTCOPY))
 		ask->sum += rules_vma_forced_pages(mode, vma);
@@ -28,7 +32,6 @@ static int sum_fork(void *ctx, const struct vma *vma, const char *name)
 /* What is not copied (MADV_DONTFORK) only shows in smaps. */
 static void refine_fork(struct ask *ask)
 {
-	ask->sum = 0;
 	space_count(ask->g, ask->t->proc->space, sum_fork, ask);
 	if (!ask->t->proc->space->unreadable)
 		ask->charge.pages = ask->sum;
@@ -36,6 +39,8 @@ static void refine_fork(struct ask *ask)
 
 bool ask_fork(struct ask *ask)
 {
+	/* Its stack may have grown since it was last looked at. */
+	space_look(ask->g, ask->t->proc->space);
 	ask->op = OP_FORK;
 	ask->charge = (struct charge){ HOLDER_SPACE, ask->t->proc->space->hold.pages, RULE_FORK };
 	ask->flight = FLIGHT_FORK;
@@ -168,7 +173,9 @@ static int find_poked(void *ctx, const struct vma *vma, const char *name)
 	uint64_t addr = poked->ask->arg[2];
 
 	(void)name;
-	if (addr >= vma->start && addr < vma->end && !(vma->flags & VMA_SHARED))
+	if (!vma)
+		poked->free = false;
+	else if (addr >= vma->start && addr < vma->end && !(vma->flags & VMA_SHARED))
 		poked->free = rules_vma_pages(poked->ask->g->ledger->limit.mode, vma, NULL) == 0;
 	return 0;
 }

@@ -151,6 +151,8 @@ struct group {
 
 	struct programs programs;
 	uint64_t notifications;
+	uint64_t hugetlb_asked_ms;  /* when the host was asked for its pool */
+	bool hugetlb_pool;          /* it has huge pages */
 	uint64_t looked_ms;         /* when everybody was last looked at, because of stacks */
 	uint64_t grants_since_look; /* paces the group-wide looks for the peak */
 };

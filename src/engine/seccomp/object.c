@@ -249,9 +249,11 @@ void object_landed(struct group *g, struct task *t)
 
 static int fd_found(void *ctx, int fd, const struct shmobj *found)
 {
-	struct object *obj = meet(ctx, found);
+	struct group *g = ctx;
+	struct object *obj = meet(g, found);
 
 	(void)fd;
+	g->has_shmem = true;
 	if (obj)
 		obj->seen = true;
 	return 0;
@@ -268,13 +270,13 @@ static void look_by_name(struct group *g, struct object *obj)
 	}
 }
 
-void object_scan(struct group *g)
+void object_scan(struct group *g, bool all)
 {
 	struct object *obj, *next;
 	struct space *s;
 	struct proc *p;
 
-	if (LIST_EMPTY(&g->objects) && g->objects_inflight.pages == 0 && !g->has_shmem)
+	if (!all && LIST_EMPTY(&g->objects) && g->objects_inflight.pages == 0 && !g->has_shmem)
 		return;
 	LIST_FOREACH(obj, &g->objects, entry) {
 		obj->seen = false;
@@ -285,7 +287,7 @@ void object_scan(struct group *g)
 
 		if (tid)
 			look_at_maps(g, tid, 0, false, true);
-		if (g->has_shmem)
+		if (all || g->has_shmem)
 			LIST_FOREACH(p, &s->procs, in_space)
 				(void)shmobj_scan_fds("/proc", p->pid, fd_found, g);
 	}

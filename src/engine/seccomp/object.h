@@ -33,8 +33,10 @@ void object_reserve(struct group *g, struct object *obj, uint64_t size_pages, ui
 /* T's granted call that made or grew an object has returned. */
 void object_landed(struct group *g, struct task *t);
 
-/* Reads all objects anew, and lets go of those that nobody has any more. */
-void object_scan(struct group *g);
+/* Reads all objects anew, and lets go of those that nobody has any more.  ALL
+ * looks at the descriptors of every process, also where nothing was heard of a
+ * memfd or tmpfs file. */
+void object_scan(struct group *g, bool all);
 
 /* Whether shmget of KEY finds a segment that exists: nothing is charged then. */
 bool object_sysv_exists(int64_t key);

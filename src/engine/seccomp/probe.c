@@ -160,6 +160,19 @@ static void probe_outcome(struct probe_report *report, pid_t pid)
 		    : "the child did not see what it was answered (status %#x)", (unsigned int)status);
 }
 
+/* The child ends when it has been answered: the end of a group is seen so. */
+static void probe_hangup(struct probe_report *report, int fd)
+{
+	struct pollfd pfd = { .fd = fd };
+	bool ok;
+
+	if (!report->usable)
+		return; /* the child still waits */
+	ok = poll(&pfd, 1, PROBE_WAIT_MS) > 0 && (pfd.revents & POLLHUP);
+	add(report, ok, true, "end of a group (listener hang-up)", "%s",
+	    ok ? "seen" : "not announced (Linux 5.9 is needed): a job would never be seen to end");
+}
+
 static void probe_listener(struct probe_report *report, int fd, bool wait_killable)
 {
 	struct listener l;
@@ -176,6 +189,7 @@ static void probe_listener(struct probe_report *report, int fd, bool wait_killab
 	add(report, l.sync_wake, false, "SYNC_WAKE_UP (Linux 6.6)", "%s",
 	    l.sync_wake ? "yes" : "no: a call costs about twice as much");
 	probe_calls(report, &l);
+	probe_hangup(report, l.fd);
 	listener_done(&l);
 }
 

@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -41,6 +42,9 @@ static int open_program(pid_t tid, int dirfd, const char *path, int root, uint64
 	char link[64];
 	autoclose int base = -1;
 
+	/* A link that only the caller can follow; programs run themselves by it. */
+	if (strcmp(path, "/proc/self/exe") == 0)
+		return open_link(tid, "exe");
 	if (path[0] == '/')
 		return open_path(root, path, RESOLVE_IN_ROOT | resolve);
 	if (dirfd == AT_FDCWD) {

@@ -130,6 +130,11 @@ void space_look(struct group *g, struct space *s)
 		space_is_gone(s);
 }
 
+enum {
+	COUNT_TRIES = 8, /* readings, while other threads change what is read */
+	COUNT_QUIET = 2, /* of these, before a standing difference is believed */
+};
+
 struct count {
 	enum overcommit mode;
 	uint64_t held, held_in_data, in_data, forced;
@@ -153,36 +158,59 @@ static int count_vma(void *ctx, const struct vma *vma, const char *name)
 	return 0;
 }
 
+/* One reading of smaps. */
+static int count_once(struct count *count, pid_t tid)
+{
+	count->held = count->held_in_data = count->in_data = count->forced = 0;
+	if (count->each)
+		(void)count->each(count->ctx, NULL, NULL);
+	return smaps_walk("/proc", tid, count_vma, count);
+}
+
+/* It comes in pieces: a mapping that another thread moves meanwhile may be missed
+ * or seen twice, which shows against the counters.  Returns 1 when the reading
+ * holds together, 0 when it does not, -ESRCH when the memory is gone, -errno. */
+static int count_steady(const struct space *s, struct count *count, struct statm *ret)
+{
+	struct statm before;
+	pid_t tid;
+	int r;
+
+	for (int i = 0; i < COUNT_TRIES; i++) {
+		tid = space_statm(s, &before);
+		if (!tid)
+			return -ESRCH;
+		*ret = before;
+		r = count_once(count, tid);
+		if (r < 0)
+			return r;
+		if (!space_statm(s, ret))
+			return -ESRCH;
+		/* Quiet and still different: the kernel counts what we do not know of. */
+		if (before.data == ret->data && (count->in_data == ret->data || i >= COUNT_QUIET))
+			return 1;
+	}
+	return 0;
+}
+
 void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 {
 	struct count count = { .mode = g->ledger->limit.mode, .each = each, .ctx = ctx };
 	struct statm m;
-	pid_t tid;
 	int r;
 
 	if (s->outside)
 		return;
-	tid = space_statm(s, &m);
-	if (!tid) {
+	r = count_steady(s, &count, &m);
+	if (r == -ESRCH) {
 		space_is_gone(s);
 		return;
 	}
-	r = smaps_walk("/proc", tid, count_vma, &count);
-	if (r == -EACCES || r == -EPERM) {
-		s->unreadable = true;
-		take_statm(s, &m);
+	s->unreadable = r == -EACCES || r == -EPERM;
+	if (r != 1) {
+		take_statm(s, &m); /* denied, or never at rest: the counters stand */
 		return;
 	}
-	if (r < 0) {
-		/* Gone in the middle, or a line that is not smaps: the counters stand. */
-		take_statm(s, &m);
-		return;
-	}
-	if (count.held == 0 && space_statm(s, &m) == 0) {
-		space_is_gone(s);
-		return;
-	}
-	s->unreadable = false;
 	s->data = count.held_in_data;
 	s->sticky = count.held - count.held_in_data;
 	s->forced = count.forced;

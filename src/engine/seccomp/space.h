@@ -22,7 +22,8 @@ void space_post(struct space *s);
 void space_look(struct group *g, struct space *s);
 
 /* Reads smaps: exact but for what is in flight.  EACH (may be NULL) sees every
- * mapping on the way. */
+ * mapping on the way; it is called with NULL before the first, and again where
+ * the reading is repeated, to begin anew. */
 void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx);
 
 /* A thread of the space that has not ended, or 0. */

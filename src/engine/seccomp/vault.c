@@ -15,6 +15,7 @@
 enum {
 	STACK_PAGES = 2048, /* 8 MiB, the usual RLIMIT_STACK: the growth of a process between two looks */
 	LOOK_EVERY_MS = 10,
+	ASK_HUGETLB_MS = 100,
 };
 
 /* The reserves ask for more about the caller; without them nothing is read. */
@@ -66,6 +67,15 @@ static enum verdict look_until_fit(struct ask *ask, const struct requester *who)
 	return verdict;
 }
 
+static bool hugetlb_pool_exists(struct group *g, uint64_t now_ms)
+{
+	if (!g->hugetlb_asked_ms || now_ms - g->hugetlb_asked_ms > ASK_HUGETLB_MS) {
+		g->hugetlb_pool = meminfo_hugetlb_bytes() != 0;
+		g->hugetlb_asked_ms = now_ms;
+	}
+	return g->hugetlb_pool;
+}
+
 /* Least that the group surely holds, after everybody was looked at: what is
  * writable.  When the request does not fit over that, no count will help. */
 static bool hopeless(const struct ask *ask, const struct requester *who)
@@ -73,6 +83,10 @@ static bool hopeless(const struct ask *ask, const struct requester *who)
 	uint64_t least = ask->charge.pages;
 	const struct space *s;
 
+	/* A private mapping of a hugetlbfs file is in the counters, and looks like
+	 * that of any other file. */
+	if (hugetlb_pool_exists(ask->g, ask->t->seen_ms))
+		return false;
 	LIST_FOREACH(s, &ask->g->spaces, entry)
 		if (!s->odd && !s->unreadable)
 			least += s->data;
@@ -87,7 +101,7 @@ void vault_count(struct group *g, const struct task *self)
 	promise_discover(g);
 	flight_settle_all(g, self);
 	promise_discover(g); /* forks that were settled just now */
-	object_scan(g);
+	object_scan(g, self == NULL);
 	for (s = LIST_FIRST(&g->spaces); s; s = next) {
 		next = LIST_NEXT(s, entry);
 		space_count(g, s, NULL, NULL);
