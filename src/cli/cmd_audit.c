@@ -39,6 +39,11 @@ static int compare(const char *target, struct outcome *out, struct err *err)
 
 	if (!figures)
 		return -1;
+	if (!control_same_pids(figures)) {
+		json_decref(figures);
+		return err_set(err, EXIT_SURETY, "cannot audit group '%s': it lives in another PID namespace (run surety audit "
+			       "there)", target);
+	}
 	rows = json_object_get(figures, "processes");
 	n = json_array_size(rows) + 1;
 	all = calloc(n, sizeof(*all));

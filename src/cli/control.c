@@ -126,6 +126,8 @@ int control_listen(struct control *c, const char *name, bool required, struct er
 	c->fd = -1;
 	c->path[0] = '\0';
 	r = listen_on(c, name);
+	if (r == -EADDRINUSE && !required)
+		warn_line("group '%s' cannot be asked by status: another of this name runs (give --name)", name);
 	if (r < 0 && required)
 		return err_set(err, EXIT_SURETY, "cannot name the group '%s': %s (%s)", name, strerror(-r),
 			       r == -EADDRINUSE ? "a running group has this name" : "XDG_RUNTIME_DIR tells where names are kept");
@@ -138,6 +140,23 @@ void control_close(struct control *c)
 	if (c->path[0])
 		(void)unlink(c->path); /* a stale one is cleared by the next of its name */
 	c->path[0] = '\0';
+}
+
+void control_forget(const char *name)
+{
+	struct sockaddr_un addr;
+	char dir[96];
+
+	if (open_directory(dir, sizeof(dir), false) == 0 && fill_address(&addr, dir, name) == 0)
+		(void)clear_stale(&addr); /* another's by now, or gone: fine */
+}
+
+/* Process ids of a group mean something only in the namespace that they are of. */
+static json_int_t pid_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 ? (json_int_t)st.st_ino : 0;
 }
 
 static json_t *bytes_json(uint64_t pages)
@@ -175,6 +194,7 @@ static json_t *status_json(const struct control_group *group)
 	json_object_set_new(object, "refusals", json_integer((json_int_t)st.refusals));
 	json_object_set_new(object, "refused", bytes_json(st.refused_pages));
 	json_object_set_new(object, "notifications", json_integer((json_int_t)st.notifications));
+	json_object_set_new(object, "pid_namespace", json_integer(pid_namespace()));
 	json_object_set_new(object, "started_ns", json_integer((json_int_t)st.started_ns));
 	json_object_set_new(object, "supervisor_pid", json_integer(getpid()));
 	json_object_set_new(object, "main_pid", json_integer(group->ops->main_pid(group->engine)));
@@ -278,6 +298,11 @@ static void try_group(void *ctx, const char *name)
 		search->answer = text;
 	else
 		free(text);
+}
+
+bool control_same_pids(const json_t *figures)
+{
+	return json_integer_value(json_object_get(figures, "pid_namespace")) == pid_namespace();
 }
 
 char *control_ask(const char *name, struct err *err)

@@ -9,6 +9,8 @@
 #ifndef SURETY_CLI_CONTROL_H
 #define SURETY_CLI_CONTROL_H
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -37,10 +39,16 @@ void control_answer(const struct control *c, const struct control_group *group);
 
 void control_close(struct control *c);
 
+/* Removes the socket that a supervisor which was killed left behind. */
+void control_forget(const char *name);
+
 /* The answer of group NAME as text, NUL-terminated, to be freed.  NULL with ERR
  * set when there is no such group.  NAME may be a process id: of the group's
  * supervisor, or of any of its processes. */
 char *control_ask(const char *name, struct err *err);
+
+/* Whether the process ids in an answer mean the same processes here. */
+bool control_same_pids(const json_t *figures);
 
 /* Calls FN with the name of each group that has a socket; one whose supervisor
  * was killed does not answer.  Returns their number. */

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "cli/control.h"
 #include "sys/procfs.h"
 
 static const int handed_down[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
@@ -77,6 +78,7 @@ static int supervisor_killed(const char *group, int sig)
 {
 	unsigned int nr = end_job();
 
+	control_forget(group);
 	warn_line("group '%s' has lost its supervisor: signal %d (%s); its %u processes were ended with it, for none may "
 		  "run unaccounted", group, sig, strsignal(sig), nr);
 	return EXIT_SURETY;
@@ -88,9 +90,14 @@ static int reap(pid_t supervisor, const char *group)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL)) > 0) {
 		if (pid != supervisor)
 			continue;
+		if (WIFSTOPPED(status)) {
+			/* A job whose calls nobody answers is frozen: it is not left so. */
+			(void)kill(supervisor, SIGCONT);
+			continue;
+		}
 		if (WIFEXITED(status))
 			return WEXITSTATUS(status);
 		return supervisor_killed(group, WTERMSIG(status));

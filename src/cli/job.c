@@ -101,8 +101,8 @@ static void tell_rest(struct state *s)
 		return;
 	for (uint32_t i = 0; i < st.nr_processes && i < 4; i++)
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), " %d", rows[i].pid);
-	warn_line("'%s' has ended; waiting for %u processes that it left in the group:%s%s", s->job->opts->command[0],
-		  st.nr_processes, names, st.nr_processes > 4 ? " ..." : "");
+	warn_line("'%s' has ended; waiting for what it left in the group: %u process%s,%s%s", s->job->opts->command[0],
+		  st.nr_processes, st.nr_processes == 1 ? "" : "es", names, st.nr_processes > 4 ? " ..." : "");
 }
 
 /* Waits for something to do.  Returns true when the last process has ended. */
@@ -146,8 +146,9 @@ static void print_summary(const struct state *s, const struct engine_status *st)
 		snprintf(end, sizeof(end), "signal %d (%s)", WTERMSIG(s->main_status), strsignal(WTERMSIG(s->main_status)));
 	else
 		snprintf(end, sizeof(end), "exit status %d", WEXITSTATUS(s->main_status));
-	warn_line("group '%s': peak Committed_AS %s of CommitLimit %s; %llu charges, %llu refusals (%s refused); ended by %s",
-		  job->group, peak, limit, (unsigned long long)st->charges, (unsigned long long)st->refusals, refused, end);
+	warn_line("group '%s': peak Committed_AS %s of CommitLimit %s; %llu charge%s, %llu refusal%s (%s refused); ended by %s",
+		  job->group, peak, limit, (unsigned long long)st->charges, st->charges == 1 ? "" : "s",
+		  (unsigned long long)st->refusals, st->refusals == 1 ? "" : "s", refused, end);
 }
 
 static int exit_status(const struct state *s)
@@ -177,6 +178,7 @@ static int live(struct state *s, struct err *err)
 	wait_main(s);
 	s->job->ops->stop(s->engine);
 	s->job->ops->status(s->engine, &st, NULL, 0);
+	control_close(&s->control);
 	reporter_close(&s->job->reporter, st.refusals);
 	if (s->job->ops->load_refused(s->engine, err))
 		return -1;

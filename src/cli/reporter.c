@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +28,8 @@
 
 enum {
 	REPORT_FD = 3,            /* surety-report's --fd */
+	CLOSE_TICK_MS = 100,
+	CLOSE_WAIT_MS = 10000,    /* for the last reports to be made and read */
 	PIPE_BYTES = 1024 * 1024, /* fs.pipe-max-size: what any user may ask for */
 };
 
@@ -179,6 +184,27 @@ void reporter_refused(void *ctx, const struct refusal *refusal, const struct cap
 	tell_briefly(r, &told);
 }
 
+/* It writes what it has, for as long as somebody reads that.  A reader that is
+ * stuck does not hold up the end of the job for ever, nor a signal to it. */
+static void wait_reporter(pid_t pid)
+{
+	struct pollfd pfd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	int waited = 0;
+	sigset_t pending;
+
+	while (pfd.fd >= 0 && poll(&pfd, 1, CLOSE_TICK_MS) == 0) {
+		waited += CLOSE_TICK_MS;
+		if (sigpending(&pending) == 0 && waited < CLOSE_WAIT_MS && !sigismember(&pending, SIGTERM) &&
+		    !sigismember(&pending, SIGINT))
+			continue;
+		warn_line("reports are not read: the rest of them was given up (who reads --report?)");
+		(void)kill(pid, SIGKILL);
+	}
+	close_fd(&pfd.fd);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 void reporter_close(struct reporter *r, uint64_t refusals)
 {
 	if (refusals > r->told)
@@ -187,6 +213,5 @@ void reporter_close(struct reporter *r, uint64_t refusals)
 	close_fd(&r->pipe_fd);
 	close_fd(&r->out_fd);
 	if (r->pid > 0)
-		while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		wait_reporter(r->pid);
 }

@@ -58,7 +58,8 @@ struct engine_process {
 	bool shared; /* same address space as an earlier row: its pages are 0 here */
 };
 
-/* The group as it stands, exact: every figure was re-read from the kernel. */
+/* The group as it stands, exact: every figure was re-read from the kernel.  The
+ * peak is of what the limit had to hold: Committed_AS with what is reserved. */
 struct engine_status {
 	uint64_t committed_pages, limit_pages, peak_pages, reserved_pages, shmem_pages;
 	uint64_t charges, refusals, refused_pages;

@@ -52,6 +52,9 @@ struct exec_call {
 };
 struct exec_call ask_exec_call(const struct seccomp_notif *req);
 
+/* The errno that the kernel would give the call whatever memory there is, or 0. */
+int ask_rejected(const struct ask *ask);
+
 /* The grant is given: what follows from it is noted, before the call goes on. */
 void ask_granted(struct ask *ask);
 

@@ -292,11 +292,11 @@ static void seccomp_status(struct engine *e, struct engine_status *ret, struct e
 
 	pthread_mutex_lock(&g->lock);
 	vault_count(g, NULL);
-	ledger_note_peak(ledger);
+	vault_note_needed(g);
 	*ret = (struct engine_status){
 		.committed_pages = ledger->committed,
 		.limit_pages = limit_commit(&ledger->limit),
-		.peak_pages = ledger->peak,
+		.peak_pages = g->needed_peak,
 		.reserved_pages = g->reserved,
 		.shmem_pages = object_pages(g),
 		.charges = ledger->charges,

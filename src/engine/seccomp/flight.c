@@ -269,16 +269,45 @@ static void settle(struct group *g, struct task *t, int *looks_left)
 	}
 }
 
+/* FN lands a task's call or leaves it.  An execve that lands lets threads be
+ * forgotten: then the list is begun anew. */
+static void for_each_flight(struct group *g, const struct task *self, void (*fn)(struct group *, struct task *, int *),
+			    int *looks_left)
+{
+	for (int i = 0; i < PID_BUCKETS; i++) {
+		struct task *t = LIST_FIRST(&g->tasks[i]);
+
+		while (t) {
+			if (t == self || t->flight == FLIGHT_NONE) {
+				t = LIST_NEXT(t, hash);
+				continue;
+			}
+			fn(g, t, looks_left);
+			t = t->flight == FLIGHT_NONE ? LIST_FIRST(&g->tasks[i]) : LIST_NEXT(t, hash);
+		}
+	}
+}
+
+static void settle_seen(struct group *g, struct task *t, int *looks_left)
+{
+	(void)looks_left;
+	if (has_grown(g, t) || out_of_call(t, 0))
+		flight_land(g, t);
+}
+
+void flight_settle_seen(struct group *g, const struct task *self)
+{
+	struct space *s;
+
+	for_each_flight(g, self, settle_seen, NULL);
+	LIST_FOREACH(s, &g->spaces, entry)
+		if (s->landed && !s->exact_only)
+			space_look(g, s);
+}
+
 void flight_settle_all(struct group *g, const struct task *self)
 {
 	int looks_left = SETTLE_LOOKS;
-	struct task *t, *next;
 
-	for (int i = 0; i < PID_BUCKETS; i++) {
-		for (t = LIST_FIRST(&g->tasks[i]); t; t = next) {
-			next = LIST_NEXT(t, hash);
-			if (t != self && t->flight != FLIGHT_NONE)
-				settle(g, t, &looks_left);
-		}
-	}
+	for_each_flight(g, self, settle, &looks_left);
 }

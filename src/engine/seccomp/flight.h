@@ -26,6 +26,10 @@ void flight_abandon(struct group *g, struct task *t);
 /* An execve of P may be over: called when TID of P makes another call. */
 void flight_exec_heard(struct group *g, struct proc *p, pid_t tid);
 
+/* Lands the calls in flight, SELF's apart, that can be seen to be over without
+ * waiting or stopping anybody. */
+void flight_settle_seen(struct group *g, const struct task *self);
+
 /* Finds out about every call in flight but SELF's; waits up to a few
  * milliseconds for those that are in the kernel. */
 void flight_settle_all(struct group *g, const struct task *self);

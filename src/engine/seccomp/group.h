@@ -39,6 +39,7 @@ struct space {
 	uint64_t data, landed, inflight, sticky, forced;
 	bool exact_only; /* data contains what is not charged: only a count tells */
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
+	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */
 	bool unreadable; /* its smaps is denied to us: data + sticky is all there is */
 	uint64_t start_stack, start_brk; /* tell one exec from the next; 0 unknown */
 	uint64_t brk;                    /* last break that was granted; 0 unknown */
@@ -150,6 +151,7 @@ struct group {
 	bool has_shmem;                        /* some process may hold a memfd or tmpfs file */
 
 	struct programs programs;
+	uint64_t needed_peak; /* highest Committed_AS plus reserved, pages */
 	uint64_t notifications;
 	uint64_t hugetlb_asked_ms;  /* when the host was asked for its pool */
 	bool hugetlb_pool;          /* it has huge pages */

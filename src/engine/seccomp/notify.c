@@ -140,6 +140,12 @@ static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
 	struct group *g = ask->g;
 	struct refused_call call = { .id = ask->req->id, .value = ask->value, .error = ask->error };
 
+	int rejected = ask_rejected(ask);
+
+	if (rejected) {
+		(void)listener_answer(&g->listener, call.id, 0, rejected);
+		return;
+	}
 	if (n->starting) {
 		refuse_start(n, ask);
 		return;
@@ -208,7 +214,7 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 	ask_granted(&ask);
 	ledger_count_charge(g->ledger);
 	if (firm)
-		ledger_note_peak(g->ledger);
+		vault_note_needed(g);
 	(void)listener_continue(&g->listener, req->id);
 }
 

@@ -303,6 +303,51 @@ void object_scan(struct group *g, bool all)
 	}
 }
 
+struct least_look {
+	struct group *g;
+	uint64_t pages, unseen;
+};
+
+static int least_vma(void *ctx, const struct vma *vma, const char *name)
+{
+	struct least_look *look = ctx;
+	struct object *obj;
+
+	if (!vma->ino || strcmp(name, ANON_NAME) != 0)
+		return 0;
+	obj = find(look->g, OBJECT_ANON, makedev(vma->dev_major, vma->dev_minor), vma->ino);
+	if (obj && !obj->seen && !obj->noreserve) {
+		obj->seen = true;
+		look->pages += obj->pages;
+		look->unseen--;
+	}
+	return look->unseen == 0;
+}
+
+uint64_t object_least(struct group *g)
+{
+	struct least_look look = { g, 0, 0 };
+	struct object *obj;
+	struct space *s;
+
+	LIST_FOREACH(obj, &g->objects, entry) {
+		obj->seen = false;
+		look.unseen += obj->kind == OBJECT_ANON && !obj->noreserve;
+	}
+	/* Most often the first process maps them all. */
+	LIST_FOREACH(s, &g->spaces, entry) {
+		pid_t tid = look.unseen ? space_live_task(s) : 0;
+
+		if (tid)
+			(void)maps_walk("/proc", tid, least_vma, &look); /* gone: maps none */
+	}
+	look_at_sysv(g, 0, false);
+	LIST_FOREACH(obj, &g->objects, entry)
+		if (obj->kind == OBJECT_SYSV && obj->seen)
+			look.pages += obj->pages;
+	return look.pages;
+}
+
 struct sysv_key {
 	int64_t key;
 	bool found;

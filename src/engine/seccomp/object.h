@@ -38,6 +38,10 @@ void object_landed(struct group *g, struct task *t);
  * memfd or tmpfs file. */
 void object_scan(struct group *g, bool all);
 
+/* Pages of the objects that surely exist: anonymous ones that a mapping is found
+ * of, SysV segments that are listed. */
+uint64_t object_least(struct group *g);
+
 /* Whether shmget of KEY finds a segment that exists: nothing is charged then. */
 bool object_sysv_exists(int64_t key);
 

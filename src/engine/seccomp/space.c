@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/bytes.h"
 #include "sys/procfs.h"
@@ -132,6 +133,7 @@ void space_look(struct group *g, struct space *s)
 
 enum {
 	COUNT_TRIES = 8, /* readings, while other threads change what is read */
+	COUNT_HOLDS_MS = 100, /* a count is believed that long, while the counters stand still */
 	COUNT_QUIET = 2, /* of these, before a standing difference is believed */
 };
 
@@ -156,6 +158,14 @@ static int count_vma(void *ctx, const struct vma *vma, const char *name)
 	if (count->each)
 		(void)count->each(count->ctx, vma, name); /* an observer: it cannot end the count */
 	return 0;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* One reading of smaps. */
@@ -216,5 +226,16 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 	s->forced = count.forced;
 	s->landed = 0;
 	s->exact_only = s->odd || count.in_data != count.held_in_data;
+	s->counted_ms = now_ms();
+	s->counted_size = m.size;
+	s->counted_data = m.data;
 	space_post(s);
+}
+
+bool space_counted_lately(const struct space *s)
+{
+	struct statm m;
+
+	return s->counted_ms && now_ms() - s->counted_ms < COUNT_HOLDS_MS && s->landed == 0 && space_statm(s, &m) &&
+	       m.size == s->counted_size && m.data == s->counted_data;
 }

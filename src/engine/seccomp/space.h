@@ -26,6 +26,11 @@ void space_look(struct group *g, struct space *s);
  * the reading is repeated, to begin anew. */
 void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx);
 
+/* Whether a count a moment ago still stands: nothing was granted since and the
+ * counters are the same.  Only read-only memory that was charged, and replaced by
+ * as much that is not, could make it too high. */
+bool space_counted_lately(const struct space *s);
+
 /* A thread of the space that has not ended, or 0. */
 pid_t space_live_task(const struct space *s);
 

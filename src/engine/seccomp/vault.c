@@ -40,6 +40,15 @@ uint64_t vault_allowed(const struct ask *ask)
 	return limit_allowed(&ask->g->ledger->limit, &who);
 }
 
+void vault_note_needed(struct group *g)
+{
+	uint64_t needed;
+
+	ledger_note_peak(g->ledger);
+	if (!__builtin_add_overflow(g->ledger->committed, g->reserved, &needed) && needed > g->needed_peak)
+		g->needed_peak = needed;
+}
+
 static enum verdict decide(const struct ask *ask, const struct requester *who)
 {
 	uint64_t request;
@@ -87,9 +96,15 @@ static bool hopeless(const struct ask *ask, const struct requester *who)
 	 * that of any other file. */
 	if (hugetlb_pool_exists(ask->g, ask->t->seen_ms))
 		return false;
-	LIST_FOREACH(s, &ask->g->spaces, entry)
+	LIST_FOREACH(s, &ask->g->spaces, entry) {
 		if (!s->odd && !s->unreadable)
 			least += s->data;
+		if (!s->odd && s != ask->t->proc->space && space_counted_lately(s))
+			least += s->sticky + s->forced;
+	}
+	if (limit_decide(&ask->g->ledger->limit, 0, least, who) != VERDICT_GRANT)
+		return true;
+	least += object_least(ask->g);
 	return limit_decide(&ask->g->ledger->limit, 0, least, who) != VERDICT_GRANT;
 }
 
@@ -152,9 +167,14 @@ enum verdict vault_decide(struct ask *ask)
 	group_reap(g);
 	promise_discover(g);
 	verdict = look_until_fit(ask, &who);
-	if (verdict == VERDICT_GRANT || hopeless(ask, &who))
+	if (verdict == VERDICT_GRANT)
 		return verdict;
+	if (hopeless(ask, &who)) {
+		flight_settle_seen(g, ask->t); /* so that the report's figures are right */
+		return verdict;
+	}
 	vault_count(g, ask->t);
+	vault_note_needed(g);
 	if (ask->refine)
 		ask->refine(ask);
 	return decide(ask, &who);

@@ -24,6 +24,10 @@ void vault_count(struct group *g, const struct task *self);
  * are address spaces. */
 void vault_note_peak(struct ask *ask);
 
+/* Raises the peaks to what is there now.  The needed peak is what a limit must
+ * hold: what is reserved (R-069), too. */
+void vault_note_needed(struct group *g);
+
 /* What the group's limit allows this caller, in pages. */
 uint64_t vault_allowed(const struct ask *ask);
 
