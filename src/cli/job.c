@@ -208,12 +208,16 @@ int job_run(struct job *job, struct err *err)
 	if (s.signal_fd < 0)
 		return err_set(err, EXIT_SURETY, "cannot watch the signals of '%s': %s (try again)", opts->command[0],
 			       strerror(errno));
-	if (control_listen(&s.control, job->group, opts->name != NULL, err) < 0)
+	s.control.fd = -1;
+	if (opts->name && control_listen(&s.control, job->group, true, err) < 0)
 		return -1;
 	if (job->ops->start(&s.engine, &cfg, err) < 0) {
 		control_close(&s.control);
 		return -1;
 	}
+	/* A name that the user did not choose is not waited for. */
+	if (!opts->name)
+		(void)control_listen(&s.control, job->group, false, err);
 	status = live(&s, err);
 	control_close(&s.control);
 	return status;

@@ -131,6 +131,7 @@ static int serve(struct engine *e, const struct engine_config *cfg, int fd, bool
 		return r;
 	capture_init(&e->capture, &g->listener, cfg->on_refusal, &e->events);
 	g->started_ns = realtime_ns();
+	program_preload(&g->programs, cfg->path, task_stack_rlimit(e->main_pid));
 	e->notifier = (struct notifier){ .group = g,
 					 .name = e->name,
 					 .capture = &e->capture,
@@ -291,7 +292,10 @@ static void seccomp_status(struct engine *e, struct engine_status *ret, struct e
 	struct ledger_group *ledger = &e->ledger;
 
 	pthread_mutex_lock(&g->lock);
-	vault_count(g, NULL);
+	if (!group_hung_up(g))
+		vault_count(g, NULL);
+	else
+		group_reap(g);
 	vault_note_needed(g);
 	*ret = (struct engine_status){
 		.committed_pages = ledger->committed,

@@ -80,6 +80,7 @@ int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
 	g->ledger = ledger;
 	g->supervisor = supervisor;
 	g->stale_ms = id_rest_ms();
+	g->chance = 0x9e3779b97f4a7c15;
 	ledger_join(&g->promised, ledger);
 	ledger_join(&g->objects_held, ledger);
 	ledger_join(&g->objects_inflight, ledger);

@@ -40,6 +40,8 @@ struct space {
 	bool exact_only; /* data contains what is not charged: only a count tells */
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
 	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */
+	bool steady;          /* the last looks for a peak found the same */
+	uint64_t steady_data;
 	bool unreadable; /* its smaps is denied to us: data + sticky is all there is */
 	uint64_t start_stack, start_brk; /* tell one exec from the next; 0 unknown */
 	uint64_t brk;                    /* last break that was granted; 0 unknown */
@@ -156,6 +158,7 @@ struct group {
 	uint64_t hugetlb_asked_ms;  /* when the host was asked for its pool */
 	bool hugetlb_pool;          /* it has huge pages */
 	uint64_t looked_ms;         /* when everybody was last looked at, because of stacks */
+	uint64_t chance;            /* see vault_look_for_peak() */
 	uint64_t grants_since_look; /* paces the group-wide looks for the peak */
 };
 

@@ -21,6 +21,7 @@
 enum {
 	REPEAT_MS = 1000,
 	BURST = 64,         /* reports at once: the calls of some twenty failed malloc(3) */
+	LOADER_SPAN = 1 << 20, /* no loader is larger, nor that near to another image */
 	BURST_PER_SEC = 16, /* and as they go on */
 };
 
@@ -135,6 +136,26 @@ static void refuse_start(struct notifier *n, const struct ask *ask)
 		(void)kill(n->main_pid, SIGKILL);
 }
 
+static bool still_starting(struct notifier *n, const struct ask *ask)
+{
+	uint64_t ip = ask->req->data.instruction_pointer;
+
+	if (ask->t->proc->space->outside)
+		return true; /* our own execve of the command */
+	if (!n->loader_ip)
+		n->loader_ip = ip;
+	return ask->t->proc->pid == n->main_pid && ip - n->loader_ip + LOADER_SPAN < 2 * LOADER_SPAN;
+}
+
+/* All calls so far came from one place; was it the dynamic loader's? */
+static bool is_loading(const struct notifier *n, const struct ask *ask)
+{
+	uint64_t start, end, ip = ask->req->data.instruction_pointer;
+
+	return ask->t->proc->space->outside ||
+	       (loader_range(n->main_pid, &start, &end) && ip >= start && ip < end);
+}
+
 static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
 {
 	struct group *g = ask->g;
@@ -146,6 +167,7 @@ static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
 		(void)listener_answer(&g->listener, call.id, 0, rejected);
 		return;
 	}
+	n->starting = n->starting && is_loading(n, ask);
 	if (n->starting) {
 		refuse_start(n, ask);
 		return;
@@ -161,17 +183,6 @@ static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
 	}
 	n->suppressed++;
 	(void)listener_answer(&g->listener, call.id, call.value, call.error);
-}
-
-static bool still_starting(struct notifier *n, const struct ask *ask)
-{
-	uint64_t ip = ask->req->data.instruction_pointer;
-
-	if (ask->t->proc->space->outside)
-		return true; /* our own execve of the command */
-	if (!n->loader_end && !loader_range(n->main_pid, &n->loader_start, &n->loader_end))
-		return false;
-	return ask->t->proc->pid == n->main_pid && ip >= n->loader_start && ip < n->loader_end;
 }
 
 /* EXEC_PAGES: what the program of an execve needs, when it has been read. */
@@ -208,9 +219,7 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 	}
 	/* What an execve may need, and what may be in two places, is more than is
 	 * there: the next look shows which. */
-	firm = ask.flight != FLIGHT_EXEC && !ask.sticky;
-	if (firm)
-		vault_note_peak(&ask);
+	firm = ask.flight != FLIGHT_EXEC && !ask.sticky && vault_look_for_peak(&ask);
 	ask_granted(&ask);
 	ledger_count_charge(g->ledger);
 	if (firm)

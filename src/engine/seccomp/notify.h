@@ -34,7 +34,7 @@ struct notifier {
 	 * for it to load is the user's mistake, told as such. */
 	pid_t main_pid;
 	bool starting;
-	uint64_t loader_start, loader_end;
+	uint64_t loader_ip; /* of its first call */
 	bool start_refused;
 	uint64_t start_needed_pages; /* at least */
 };

@@ -115,17 +115,15 @@ uint64_t program_known(const struct programs *known, pid_t tid, int dirfd, uint6
 	return same(slot, &now) ? slot->pages : PROGRAM_COLD;
 }
 
-uint64_t program_read(pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit, struct program *ret)
+/* Reads the program that PATH_FD leads to. */
+static uint64_t read_open(int path_fd, int root, int cwd, uint64_t stack_rlimit, struct program *ret)
 {
-	autoclose int root = open_link(tid, "root");
-	autoclose int cwd = open_link(tid, "cwd");
-	autoclose int path_fd = open_named(tid, dirfd, path_addr, root, 0);
 	autoclose int fd = -1;
 	struct elfload load;
 	char path[64];
 
 	ret->ino = 0;
-	if (path_fd < 0 || cwd < 0 || !identify(path_fd, root, stack_rlimit, ret))
+	if (cwd < 0 || !identify(path_fd, root, stack_rlimit, ret))
 		return PROGRAM_UNKNOWN;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -135,6 +133,28 @@ uint64_t program_read(pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_r
 	}
 	ret->pages = load.image_pages + load.stack_pages;
 	return ret->pages;
+}
+
+uint64_t program_read(pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit, struct program *ret)
+{
+	autoclose int root = open_link(tid, "root");
+	autoclose int cwd = open_link(tid, "cwd");
+	autoclose int path_fd = open_named(tid, dirfd, path_addr, root, 0);
+
+	ret->ino = 0;
+	return path_fd < 0 ? PROGRAM_UNKNOWN : read_open(path_fd, root, cwd, stack_rlimit, ret);
+}
+
+void program_preload(struct programs *known, const char *path, uint64_t stack_rlimit)
+{
+	autoclose int root = open("/", O_PATH | O_CLOEXEC);
+	autoclose int cwd = open(".", O_PATH | O_CLOEXEC);
+	autoclose int fd = open(path, O_PATH | O_CLOEXEC);
+	struct program program = { 0 };
+
+	if (fd >= 0 && root >= 0)
+		(void)read_open(fd, root, cwd, stack_rlimit, &program); /* unknown: it is read again */
+	program_remember(known, &program);
 }
 
 void program_remember(struct programs *known, const struct program *program)

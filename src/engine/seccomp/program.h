@@ -37,6 +37,9 @@ uint64_t program_known(const struct programs *known, pid_t tid, int dirfd, uint6
  * is to remember of it (ino 0: nothing). */
 uint64_t program_read(pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit, struct program *ret);
 
+/* The same for a PATH of our own, ahead of its execve. */
+void program_preload(struct programs *known, const char *path, uint64_t stack_rlimit);
+
 void program_remember(struct programs *known, const struct program *program);
 
 #endif

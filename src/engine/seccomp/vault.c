@@ -180,7 +180,16 @@ enum verdict vault_decide(struct ask *ask)
 	return decide(ask, &who);
 }
 
-void vault_note_peak(struct ask *ask)
+/* xorshift: cheap, and without a rhythm. */
+static bool coin(struct group *g)
+{
+	g->chance ^= g->chance << 13;
+	g->chance ^= g->chance >> 7;
+	g->chance ^= g->chance << 17;
+	return g->chance & 1;
+}
+
+bool vault_look_for_peak(struct ask *ask)
 {
 	struct group *g = ask->g;
 	struct ledger_group *ledger = g->ledger;
@@ -188,18 +197,24 @@ void vault_note_peak(struct ask *ask)
 
 	g->grants_since_look++;
 	if (ledger->committed + ask->charge.pages <= ledger->peak)
-		return;
-	if (!s->exact_only && s->landed)
+		return true;
+	if (!s->exact_only && s->landed) {
+		if (s->steady && coin(g))
+			return false;
 		space_look(g, s);
+		s->steady = s->data == s->steady_data;
+		s->steady_data = s->data;
+	}
 	if (ledger->committed + ask->charge.pages <= ledger->peak || (g->nr_procs == 1 && LIST_EMPTY(&g->promises)))
-		return;
+		return true;
 	group_reap(g);
 	if (ledger->committed + ask->charge.pages <= ledger->peak || g->grants_since_look < g->nr_procs)
-		return;
+		return true;
 	g->grants_since_look = 0;
 	if (!LIST_EMPTY(&g->promises))
 		promise_discover(g);
 	LIST_FOREACH(s, &g->spaces, entry)
 		if (!s->exact_only && s != ask->t->proc->space)
 			space_look(g, s);
+	return true;
 }

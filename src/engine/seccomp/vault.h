@@ -19,10 +19,12 @@ enum verdict vault_decide(struct ask *ask);
 /* Reads every figure of the group anew, objects and calls in flight included. */
 void vault_count(struct group *g, const struct task *self);
 
-/* Keeps the peak near the truth at O(1) a grant: the caller is looked at when
- * the bound would set a new peak, everybody once in as many grants as there
- * are address spaces. */
-void vault_note_peak(struct ask *ask);
+/* Keeps the peak true at O(1) a grant: where the bound would set a new one, the
+ * caller is looked at, and everybody once in as many grants as there are address
+ * spaces.  A caller in a steady loop, whose counters are the same at each look, is
+ * looked at every other time, by chance so that no rhythm hides from it.  Returns
+ * whether the bound, with this request, is fit to be a peak. */
+bool vault_look_for_peak(struct ask *ask);
 
 /* Raises the peaks to what is there now.  The needed peak is what a limit must
  * hold: what is reserved (R-069), too. */
