@@ -172,31 +172,38 @@ static int keep_fd(const struct group *g, int fd)
 	return fd < 0 ? -1 : fd;
 }
 
-/* STATM_FD is open already, and becomes the process's own. */
-static void proc_keep_files(struct group *g, struct proc *p, int statm_fd)
+/* Both are open already, and become the process's own. */
+static void proc_keep_files(struct group *g, struct proc *p, int statm_fd, int pidfd)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = (uint64_t)p->pid };
 
 	p->statm_fd = keep_fd(g, statm_fd);
-	p->pidfd = keep_fd(g, (int)syscall(SYS_pidfd_open, p->pid, 0));
+	p->pidfd = keep_fd(g, pidfd);
 	if (p->pidfd >= 0 && epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, p->pidfd, &ev) < 0)
 		close_fd(&p->pidfd);
 	g->nr_unwatched += p->pidfd < 0;
 }
 
-static struct proc *new_proc(struct group *g, pid_t pid)
+static int pidfd_open_task(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* PIDFD is taken over, -1 where there is none. */
+static struct proc *new_proc(struct group *g, pid_t pid, int pidfd)
 {
 	int statm_fd = statm_open(pid);
 	struct proc *p = statm_fd < 0 ? NULL : calloc(1, sizeof(*p));
 
 	if (!p) {
 		close_fd(&statm_fd);
+		close_fd(&pidfd);
 		return NULL;
 	}
 	p->pid = pid;
 	p->prune_at = PRUNE_FIRST;
 	LIST_INIT(&p->tasks);
-	proc_keep_files(g, p, statm_fd);
+	proc_keep_files(g, p, statm_fd, pidfd);
 	LIST_INSERT_HEAD(&g->procs[(unsigned int)pid % PID_BUCKETS], p, hash);
 	g->nr_procs++;
 	return p;
@@ -227,7 +234,7 @@ static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
 	return true;
 }
 
-struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid)
+static struct proc *adopt(struct group *g, pid_t pid, pid_t ppid, int pidfd)
 {
 	struct proc *p;
 	struct task_stat st;
@@ -235,7 +242,7 @@ struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid)
 	/* Its parent first, so that a shared address space is known as one. */
 	if (ppid > 1 && ppid != g->supervisor && !bucket_find_proc(g, ppid) && task_stat_read(ppid, &st) == 0)
 		(void)group_adopt(g, ppid, st.ppid);
-	p = new_proc(g, pid);
+	p = new_proc(g, pid, pidfd);
 	if (!p)
 		return NULL;
 	if (!proc_find_space(g, p, ppid)) {
@@ -245,9 +252,45 @@ struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid)
 	return p;
 }
 
+struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid)
+{
+	return adopt(g, pid, ppid, pidfd_open_task(pid));
+}
+
+/* The process of a thread that is not known yet.  Most are the first threads of
+ * new processes, which a pidfd can be had of; stat is read again at their execve,
+ * and costs less than status. */
+static struct proc *proc_of_new_task(struct group *g, pid_t tid)
+{
+	struct task_stat st;
+	struct task_ids ids;
+	struct proc *p;
+	int pidfd = pidfd_open_task(tid);
+
+	if (pidfd >= 0 && task_stat_read(tid, &st) == 0) {
+		ids.tgid = tid;
+		ids.ppid = st.ppid;
+	} else if (task_ids_read(tid, &ids) < 0) {
+		close_fd(&pidfd);
+		return NULL;
+	}
+	p = bucket_find_proc(g, ids.tgid);
+	if (p && proc_ended(p)) {
+		group_drop_proc(g, p);
+		p = NULL;
+	}
+	if (p) {
+		close_fd(&pidfd);
+		return p;
+	}
+	if (pidfd < 0)
+		pidfd = pidfd_open_task(ids.tgid);
+	return adopt(g, ids.tgid, ids.ppid, pidfd);
+}
+
 int group_adopt_main(struct group *g, pid_t pid)
 {
-	struct proc *p = new_proc(g, pid);
+	struct proc *p = new_proc(g, pid, pidfd_open_task(pid));
 
 	if (!p || !space_new(g, p))
 		return -ENOMEM;
@@ -321,7 +364,6 @@ struct task *group_task(struct group *g, pid_t tid, uint64_t id)
 {
 	struct task *t = find_task(g, tid);
 	uint64_t now = now_ms();
-	struct task_ids ids;
 	struct proc *p;
 
 	if (t && now - t->seen_ms > g->stale_ms && task_is_stale(t)) {
@@ -332,15 +374,7 @@ struct task *group_task(struct group *g, pid_t tid, uint64_t id)
 		t = NULL;
 	}
 	if (!t) {
-		if (task_ids_read(tid, &ids) < 0)
-			return NULL;
-		p = bucket_find_proc(g, ids.tgid);
-		if (p && proc_ended(p)) {
-			group_drop_proc(g, p);
-			p = NULL;
-		}
-		if (!p)
-			p = group_adopt(g, ids.tgid, ids.ppid);
+		p = proc_of_new_task(g, tid);
 		if (!p)
 			return NULL;
 		if (!listener_valid(&g->listener, id)) {
