@@ -12,10 +12,6 @@
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
 static enum overcommit mode_of(const struct ask *ask)
 {
 	return ask->g->ledger->limit.mode;

@@ -19,10 +19,6 @@
 #include "sys/procfs.h"
 #include "sys/shmobj.h"
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
 static const uint64_t task_size = UINT64_C(0x7ffffffff000); /* 47 bits, four-level page tables */
 
 static int reject_mmap(const struct ask *ask)

@@ -18,7 +18,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -31,6 +30,7 @@
 #include "engine/seccomp/promise.h"
 #include "engine/seccomp/space.h"
 #include "engine/seccomp/vault.h"
+#include "sys/clock.h"
 #include "sys/procfs.h"
 
 struct engine {
@@ -110,14 +110,6 @@ static void *server_main(void *arg)
 	return NULL;
 }
 
-static uint64_t realtime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static int serve(struct engine *e, const struct engine_config *cfg, int fd, bool wait_killable)
 {
 	struct group *g = &e->group;
@@ -130,7 +122,7 @@ static int serve(struct engine *e, const struct engine_config *cfg, int fd, bool
 	if (r < 0)
 		return r;
 	capture_init(&e->capture, &g->listener, cfg->on_refusal, &e->events);
-	g->started_ns = realtime_ns();
+	g->started_ns = clock_ns(CLOCK_REALTIME);
 	program_preload(&g->programs, cfg->path, task_stack_rlimit(e->main_pid));
 	e->notifier = (struct notifier){ .group = g,
 					 .name = e->name,

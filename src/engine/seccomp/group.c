@@ -18,13 +18,13 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "engine/seccomp/flight.h"
 #include "engine/seccomp/promise.h"
 #include "engine/seccomp/space.h"
+#include "sys/clock.h"
 #include "sys/procfs.h"
 
 enum {
@@ -32,14 +32,6 @@ enum {
 	PRUNE_FIRST = 64, /* threads, before the dead among them are looked for */
 	FDS_SPARED = 32,  /* descriptors that are not spent on watching processes */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* How long an id surely stays unused after its task has gone: ids are given
  * out in turn, and no host makes 100 tasks in a millisecond. */
@@ -363,7 +355,7 @@ static bool task_is_stale(const struct task *t)
 struct task *group_task(struct group *g, pid_t tid, uint64_t id)
 {
 	struct task *t = find_task(g, tid);
-	uint64_t now = now_ms();
+	uint64_t now = clock_coarse_ms();
 	struct proc *p;
 
 	if (t && now - t->seen_ms > g->stale_ms && task_is_stale(t)) {

@@ -9,13 +9,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "engine/seccomp/flight.h"
 #include "engine/seccomp/loader.h"
 #include "engine/seccomp/object.h"
 #include "engine/seccomp/vault.h"
+#include "sys/clock.h"
 #include "sys/procfs.h"
 
 enum {
@@ -24,14 +24,6 @@ enum {
 	LOADER_SPAN = 1 << 20, /* no loader is larger, nor that near to another image */
 	BURST_PER_SEC = 16, /* and as they go on */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Puts a holder among the largest; the row that falls off is the least. */
 static void add_holder(struct refusal *r, pid_t pid, uint64_t pages)
@@ -160,7 +152,6 @@ static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
 {
 	struct group *g = ask->g;
 	struct refused_call call = { .id = ask->req->id, .value = ask->value, .error = ask->error };
-
 	int rejected = ask_rejected(ask);
 
 	if (rejected) {

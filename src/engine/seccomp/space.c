@@ -10,9 +10,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/bytes.h"
+#include "sys/clock.h"
 #include "sys/procfs.h"
 
 struct space *space_new(struct group *g, struct proc *p)
@@ -160,14 +160,6 @@ static int count_vma(void *ctx, const struct vma *vma, const char *name)
 	return 0;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* One reading of smaps. */
 static int count_once(struct count *count, pid_t tid)
 {
@@ -226,7 +218,7 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 	s->forced = count.forced;
 	s->landed = 0;
 	s->exact_only = s->odd || count.in_data != count.held_in_data;
-	s->counted_ms = now_ms();
+	s->counted_ms = clock_coarse_ms();
 	s->counted_size = m.size;
 	s->counted_data = m.data;
 	space_post(s);
@@ -236,6 +228,6 @@ bool space_counted_lately(const struct space *s)
 {
 	struct statm m;
 
-	return s->counted_ms && now_ms() - s->counted_ms < COUNT_HOLDS_MS && s->landed == 0 && space_statm(s, &m) &&
+	return s->counted_ms && clock_coarse_ms() - s->counted_ms < COUNT_HOLDS_MS && s->landed == 0 && space_statm(s, &m) &&
 	       m.size == s->counted_size && m.data == s->counted_data;
 }
