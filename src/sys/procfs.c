@@ -164,6 +164,24 @@ int task_ids_read(pid_t tid, struct task_ids *ret)
 	return 0;
 }
 
+int task_parent(pid_t pid, int pidfd, pid_t *ret)
+{
+	struct pidfd_info info = { .mask = PIDFD_INFO_PID };
+	struct task_stat st;
+	int r;
+
+	if (ioctl(pidfd, PIDFD_GET_INFO, &info) == 0) {
+		*ret = (pid_t)info.ppid;
+		return 0;
+	}
+	if (errno == ESRCH)
+		return -ESRCH;
+	r = task_stat_read(pid, &st);
+	if (r == 0)
+		*ret = st.ppid;
+	return r;
+}
+
 int task_call_read(pid_t tid, struct task_call *ret)
 {
 	char buf[256];

@@ -46,6 +46,10 @@ struct task_ids {
 };
 int task_ids_read(pid_t tid, struct task_ids *ret);
 
+/* Parent of the process PID that PIDFD is of.  Returns 0 or -errno (-ESRCH: it
+ * has ended).  KERNEL < 6.13: read from stat, by its id. */
+int task_parent(pid_t pid, int pidfd, pid_t *ret);
+
 /* /proc/TID/syscall: where a task stands in the kernel. */
 enum task_where {
 	TASK_RUNNING, /* on a run queue: nothing can be said */

@@ -52,4 +52,32 @@ struct procmap_query {
 #define PROCMAP_QUERY_VMA_SHARED 0x08
 #endif
 
+#ifndef PIDFD_GET_INFO /* 6.13, uapi/linux/pidfd.h */
+struct pidfd_info {
+	__u64 mask; /* asked for, and given */
+	__u64 cgroupid;
+	__u32 pid;
+	__u32 tgid;
+	__u32 ppid; /* in the caller's pid namespace */
+	__u32 ids[8];
+	__s32 exit_code;
+};
+#define PIDFD_INFO_PID (1UL << 0) /* always given */
+#define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
+#endif
+
+#ifndef PIDFD_GET_INFO /* 6.13, uapi/linux/pidfd.h */
+struct pidfd_info {
+	__u64 mask; /* what is asked for; what was given */
+	__u64 cgroupid;
+	__u32 pid;
+	__u32 tgid;
+	__u32 ppid; /* in the caller's pid namespace */
+	__u32 ids[8];
+	__s32 exit_code;
+};
+#define PIDFD_INFO_PID (1UL << 0)
+#define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
+#endif
+
 #endif

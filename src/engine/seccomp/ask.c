@@ -33,6 +33,7 @@ enum {
 	I386_EXECVE = 11,
 	I386_PTRACE = 26,
 	I386_BRK = 45,
+	I386_CHROOT = 61,
 	I386_MMAP = 90,
 	I386_FTRUNCATE = 93,
 	I386_IPC = 117,
@@ -41,8 +42,11 @@ enum {
 	I386_MREMAP = 163,
 	I386_MMAP2 = 192,
 	I386_FTRUNCATE64 = 194,
+	I386_PIVOT_ROOT = 217,
 	I386_OPENAT = 295,
+	I386_UNSHARE = 310,
 	I386_FALLOCATE = 324,
+	I386_SETNS = 346,
 	I386_MEMFD_CREATE = 356,
 	I386_EXECVEAT = 358,
 	I386_PKEY_MPROTECT = 380,
@@ -93,11 +97,15 @@ static bool read_i386(struct ask *ask, int nr)
 	case I386_PKEY_MPROTECT: return ask_mprotect(ask);
 	case I386_MREMAP: return ask_mremap(ask);
 	case I386_MAP_SHADOW_STACK: return ask_shadow_stack(ask);
-	case I386_FORK:
-	case I386_CLONE: return ask_fork(ask);
+	case I386_FORK: return ask_fork(ask);
+	case I386_CLONE: return ask_clone(ask);
 	case I386_CLONE3: return ask_clone3(ask);
 	case I386_EXECVE: return ask_execve(ask);
 	case I386_EXECVEAT: return ask_execveat(ask);
+	case I386_CHROOT:
+	case I386_PIVOT_ROOT:
+	case I386_SETNS:
+	case I386_UNSHARE: return ask_root(ask);
 	case I386_PTRACE: return ask_poke(ask);
 	case I386_IPC: return i386_ipc(ask);
 	case I386_SHMGET: return ask_shmget(ask);
@@ -120,13 +128,17 @@ static bool read_x86_64(struct ask *ask, int nr)
 	case __NR_pkey_mprotect: return ask_mprotect(ask);
 	case __NR_mremap: return ask_mremap(ask);
 	case __NR_map_shadow_stack: return ask_shadow_stack(ask);
-	case __NR_fork:
-	case __NR_clone: return ask_fork(ask);
+	case __NR_fork: return ask_fork(ask);
+	case __NR_clone: return ask_clone(ask);
 	case __NR_clone3: return ask_clone3(ask);
 	case X32_EXECVE:
 	case __NR_execve: return ask_execve(ask);
 	case X32_EXECVEAT:
 	case __NR_execveat: return ask_execveat(ask);
+	case __NR_chroot:
+	case __NR_pivot_root:
+	case __NR_setns:
+	case __NR_unshare: return ask_root(ask);
 	case X32_PTRACE:
 	case __NR_ptrace: return ask_poke(ask);
 	case __NR_shmget: return ask_shmget(ask);

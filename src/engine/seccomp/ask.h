@@ -66,9 +66,11 @@ bool ask_mremap(struct ask *ask);
 bool ask_shadow_stack(struct ask *ask);
 
 bool ask_fork(struct ask *ask);
+bool ask_clone(struct ask *ask);
 bool ask_clone3(struct ask *ask);
 bool ask_execve(struct ask *ask);
 bool ask_execveat(struct ask *ask);
+bool ask_root(struct ask *ask);
 bool ask_poke(struct ask *ask);
 
 bool ask_shmget(struct ask *ask);

@@ -137,10 +137,15 @@ static bool fits_anyhow(const struct ask *ask, const struct space *s)
  * carried out shows in the counters, or else in maps. */
 static uint64_t current_brk(struct ask *ask, struct space *s)
 {
-	uint64_t expected = s->data + s->landed;
-	struct heap heap = { .brk = s->brk };
+	struct heap heap = { .brk = 0 };
 	struct task_stat st;
+	uint64_t expected;
 
+	space_know_image(s);
+	if (s->image_unsure)
+		s->brk = 0; /* the old image's, perhaps */
+	expected = s->data + s->landed;
+	heap.brk = s->brk;
 	if (s->brk && s->brk_unsure && fits_anyhow(ask, s))
 		return s->brk;
 	if (s->brk && s->brk_unsure && !s->exact_only) {

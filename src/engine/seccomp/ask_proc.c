@@ -48,6 +48,24 @@ bool ask_fork(struct ask *ask)
 	return true;
 }
 
+/* Never asked for: from now on, processes are asked for their roots. */
+bool ask_root(struct ask *ask)
+{
+	ask->g->programs.roots_vary = true;
+	return false;
+}
+
+static bool ask_clone_flags(struct ask *ask, uint64_t flags)
+{
+	ask->g->programs.roots_vary |= (flags & CLONE_NEWNS) != 0;
+	return flags & CLONE_VM ? false : ask_fork(ask);
+}
+
+bool ask_clone(struct ask *ask)
+{
+	return ask_clone_flags(ask, ask->arg[0]);
+}
+
 /* The flags are in memory that another thread may change: what is really made
  * is found when it is next heard of or searched for. */
 bool ask_clone3(struct ask *ask)
@@ -56,7 +74,7 @@ bool ask_clone3(struct ask *ask)
 
 	if (remote_read(ask->t->tid, ask->arg[0], &flags, sizeof(flags)) != (ssize_t)sizeof(flags))
 		return false; /* EFAULT will tell it */
-	return flags & CLONE_VM ? false : ask_fork(ask);
+	return ask_clone_flags(ask, flags);
 }
 
 enum {

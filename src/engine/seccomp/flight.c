@@ -62,30 +62,22 @@ static struct task *exec_task(const struct proc *p)
 	return NULL;
 }
 
-/* A new image has a new stack at a new place; without address randomisation
- * it may be the same place, then the old image's bounds are kept. */
+/* The image of P is another, or the execve failed (SPLIT: it is another, and
+ * whom P shared its space with keep that). */
 static void exec_replaced(struct group *g, struct proc *p, bool split)
 {
-	struct space *s = p->space;
-	struct task_stat st;
+	struct space *s;
 
-	if (task_stat_read(p->pid, &st) < 0)
+	if (split && !space_new(g, p))
 		return;
-	if (split) {
-		if (!space_new(g, p))
-			return;
-		s = p->space;
-	} else if (st.start_stack == s->start_stack && st.start_brk == s->start_brk) {
+	s = p->space;
+	space_doubt_image(s);
+	if (s->outside || s->exact_only) {
+		space_know_image(s);
 		space_look(g, s);
-		return;
+	} else {
+		space_look_fast(s);
 	}
-	s->start_stack = st.start_stack;
-	s->start_brk = st.start_brk;
-	s->brk = st.start_brk;
-	s->brk_unsure = false;
-	s->sticky = s->forced = 0;
-	s->exact_only = s->odd = s->unreadable = s->outside = false;
-	space_look(g, s);
 	if (p->nr_tasks > 1)
 		group_prune_tasks(g, p); /* the other threads ended with the old image */
 }

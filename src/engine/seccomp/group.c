@@ -73,6 +73,7 @@ int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
 	g->supervisor = supervisor;
 	g->stale_ms = id_rest_ms();
 	g->chance = 0x9e3779b97f4a7c15;
+	programs_init(&g->programs);
 	ledger_join(&g->promised, ledger);
 	ledger_join(&g->objects_held, ledger);
 	ledger_join(&g->objects_inflight, ledger);
@@ -143,6 +144,7 @@ void group_done(struct group *g)
 			group_drop_proc(g, p);
 	close_fd(&g->epoll_fd);
 	close_fd(&g->hangup_fd);
+	programs_done(&g->programs);
 }
 
 /* Whether the process behind P has ended, its id perhaps another's by now. */
@@ -208,6 +210,7 @@ static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
 	struct proc *parent = ppid == g->supervisor ? NULL : bucket_find_proc(g, ppid);
 	struct promise *promise;
 	struct space *s;
+	bool only;
 
 	if (parent && same_address_space(p->pid, ppid) == 1) {
 		space_attach(g, p, parent->space);
@@ -216,13 +219,14 @@ static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
 	s = space_new(g, p);
 	if (!s)
 		return false;
-	promise = promise_of(g, ppid);
-	if (promise) {
-		promise_keep(g, promise, s);
-		space_look(g, s);
-	} else {
+	promise = promise_of(g, ppid, &only);
+	if (!promise) {
 		space_count(g, s, NULL, NULL);
+		return true;
 	}
+	promise_keep(g, promise, s);
+	if (!only || s->exact_only)
+		space_look(g, s); /* it may be the promise of another child, which was smaller */
 	return true;
 }
 
@@ -250,19 +254,15 @@ struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid)
 }
 
 /* The process of a thread that is not known yet.  Most are the first threads of
- * new processes, which a pidfd can be had of; stat is read again at their execve,
- * and costs less than status. */
+ * new processes, which a pidfd can be had of: many live too short for their files
+ * in /proc to be worth their making. */
 static struct proc *proc_of_new_task(struct group *g, pid_t tid)
 {
-	struct task_stat st;
-	struct task_ids ids;
-	struct proc *p;
+	struct task_ids ids = { .tgid = tid };
 	int pidfd = pidfd_open_task(tid);
+	struct proc *p;
 
-	if (pidfd >= 0 && task_stat_read(tid, &st) == 0) {
-		ids.tgid = tid;
-		ids.ppid = st.ppid;
-	} else if (task_ids_read(tid, &ids) < 0) {
+	if (pidfd >= 0 ? task_parent(tid, pidfd, &ids.ppid) < 0 : task_ids_read(tid, &ids) < 0) {
 		close_fd(&pidfd);
 		return NULL;
 	}

@@ -12,6 +12,7 @@
  *   + inflight  granted, and perhaps not carried out yet
  *   + sticky    read-only but still charged (R-019): a bound until counted
  *   + forced    copied without a charge (R-070): likewise
+ *   + before    sticky and forced of an image that execve has perhaps replaced
  *
  * Only a granted call raises the true figure (and stack growth, which shows at
  * the next look), so the bound may be used to grant.  To refuse, the group is
@@ -46,6 +47,8 @@ struct space {
 	uint64_t start_stack, start_brk; /* tell one exec from the next; 0 unknown */
 	uint64_t brk;                    /* last break that was granted; 0 unknown */
 	bool brk_unsure;                 /* the kernel may not have moved it */
+	bool image_unsure; /* an execve is over, and it is not known whether it failed */
+	uint64_t before_sticky, before_forced; /* then: what the image before it would still hold */
 	bool outside;                    /* our own image, before the first execve: not of the group */
 	LIST_HEAD(, proc) procs;         /* its users; never empty */
 	LIST_ENTRY(space) entry;

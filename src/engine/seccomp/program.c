@@ -100,9 +100,21 @@ static int open_named(pid_t tid, int dirfd, uint64_t path_addr, int root, uint64
 	return open_program(tid, dirfd, path, root, resolve);
 }
 
+void programs_init(struct programs *known)
+{
+	known->root = open("/", O_PATH | O_CLOEXEC);
+	known->roots_vary = known->root < 0;
+}
+
+void programs_done(struct programs *known)
+{
+	close_fd(&known->root);
+}
+
 uint64_t program_known(const struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit)
 {
-	autoclose int root = open_link(tid, "root");
+	autoclose int own_root = known->roots_vary ? open_link(tid, "root") : -1;
+	int root = known->roots_vary ? own_root : known->root;
 	autoclose int fd = open_named(tid, dirfd, path_addr, root, RESOLVE_CACHED);
 	const struct program *slot;
 	struct program now;

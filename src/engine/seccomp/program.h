@@ -5,6 +5,7 @@
 #ifndef SURETY_ENGINE_SECCOMP_PROGRAM_H
 #define SURETY_ENGINE_SECCOMP_PROGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
@@ -20,7 +21,13 @@ struct program {
 
 struct programs {
 	struct program slot[64];
+	int root;        /* the directory that programs are looked up from, as a path */
+	bool roots_vary; /* a process may have another: each is asked for its own */
 };
+
+/* ROOT is our own, which a group begins with. */
+void programs_init(struct programs *known);
+void programs_done(struct programs *known);
 
 /* The figures are pages that the image at PATH_ADDR in the memory of TID needs
  * before it makes a call of its own, its arguments apart.  DIRFD is the caller's,

@@ -28,8 +28,8 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages)
 	promise->parent = t->proc->pid;
 	promise->task = t;
 	promise->pages = pages;
-	promise->sticky = s->sticky;
-	promise->forced = s->forced;
+	promise->sticky = s->sticky + s->before_sticky;
+	promise->forced = s->forced + s->before_forced;
 	promise->start_stack = s->start_stack;
 	promise->start_brk = s->start_brk;
 	promise->brk = s->brk;
@@ -40,13 +40,17 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages)
 	return promise;
 }
 
-struct promise *promise_of(struct group *g, pid_t parent)
+struct promise *promise_of(struct group *g, pid_t parent, bool *ret_only)
 {
 	struct promise *promise, *oldest = NULL;
 
-	LIST_FOREACH(promise, &g->promises, entry)
-		if (promise->parent == parent)
-			oldest = promise;
+	*ret_only = true;
+	LIST_FOREACH(promise, &g->promises, entry) {
+		if (promise->parent != parent)
+			continue;
+		*ret_only = !oldest;
+		oldest = promise;
+	}
 	return oldest;
 }
 
@@ -63,6 +67,9 @@ void promise_drop(struct group *g, struct promise *promise)
 
 void promise_keep(struct group *g, struct promise *promise, struct space *s)
 {
+	uint64_t readonly = promise->sticky + promise->forced;
+
+	s->landed = promise->pages > readonly ? promise->pages - readonly : 0;
 	s->sticky = promise->sticky;
 	s->forced = promise->forced;
 	s->start_stack = promise->start_stack;
@@ -70,6 +77,7 @@ void promise_keep(struct group *g, struct promise *promise, struct space *s)
 	s->brk = promise->brk;
 	s->exact_only = promise->exact_only;
 	s->odd = promise->odd;
+	space_post(s);
 	promise_drop(g, promise);
 }
 

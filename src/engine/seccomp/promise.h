@@ -15,10 +15,10 @@
 /* A fork by T, of PAGES; NULL without memory. */
 struct promise *promise_new(struct group *g, struct task *t, uint64_t pages);
 
-/* The oldest promise made to PARENT, or NULL. */
-struct promise *promise_of(struct group *g, pid_t parent);
+/* The oldest promise made to PARENT, or NULL; whether it is the only one. */
+struct promise *promise_of(struct group *g, pid_t parent, bool *ret_only);
 
-/* The child is here: S starts with what the copy may hold read-only. */
+/* The child is here: S holds what was promised, part of it read-only perhaps. */
 void promise_keep(struct group *g, struct promise *promise, struct space *s);
 
 void promise_drop(struct group *g, struct promise *promise);

@@ -47,7 +47,8 @@ void space_attach(struct group *g, struct proc *p, struct space *s)
 
 void space_post(struct space *s)
 {
-	ledger_set(&s->hold, s->data + s->landed + s->inflight + s->sticky + s->forced);
+	ledger_set(&s->hold, s->data + s->landed + s->inflight + s->sticky + s->forced + s->before_sticky +
+			       s->before_forced);
 }
 
 static int first_with_memory(void *ctx, pid_t tid)
@@ -101,6 +102,7 @@ pid_t space_live_task(const struct space *s)
 static void space_is_gone(struct space *s)
 {
 	s->data = s->landed = s->sticky = s->forced = 0;
+	s->before_sticky = s->before_forced = 0;
 	space_post(s);
 }
 
@@ -115,20 +117,58 @@ static void take_statm(struct space *s, const struct statm *m)
 	space_post(s);
 }
 
-void space_look(struct group *g, struct space *s)
+void space_look_fast(struct space *s)
 {
 	struct statm m;
 
-	if (s->outside)
-		return;
-	if (s->exact_only && !s->unreadable) {
-		space_count(g, s, NULL, NULL);
-		return;
-	}
 	if (space_statm(s, &m))
 		take_statm(s, &m);
 	else
 		space_is_gone(s);
+}
+
+void space_look(struct group *g, struct space *s)
+{
+	if (s->outside)
+		return;
+	space_know_image(s);
+	if (s->exact_only && !s->unreadable)
+		space_count(g, s, NULL, NULL);
+	else
+		space_look_fast(s);
+}
+
+void space_doubt_image(struct space *s)
+{
+	space_know_image(s);
+	s->before_sticky += s->sticky;
+	s->before_forced += s->forced;
+	s->sticky = s->forced = 0;
+	s->image_unsure = true;
+	space_post(s);
+}
+
+/* A new image has a new stack at a new place; without address randomisation
+ * it may be the same place, then the old image's bounds are kept. */
+void space_know_image(struct space *s)
+{
+	struct task_stat st;
+
+	if (!s->image_unsure || task_stat_read(LIST_FIRST(&s->procs)->pid, &st) < 0)
+		return;
+	if (st.start_stack == s->start_stack && st.start_brk == s->start_brk) {
+		s->sticky += s->before_sticky;
+		s->forced += s->before_forced;
+	} else {
+		s->start_stack = st.start_stack;
+		s->start_brk = st.start_brk;
+		s->brk = st.start_brk;
+		s->brk_unsure = false;
+		s->exact_only = s->odd = s->unreadable = s->outside = false;
+	}
+	s->before_sticky = s->before_forced = 0;
+	s->image_unsure = false;
+	space_post(s);
 }
 
 enum {
@@ -216,6 +256,7 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 	s->data = count.held_in_data;
 	s->sticky = count.held - count.held_in_data;
 	s->forced = count.forced;
+	s->before_sticky = s->before_forced = 0;
 	s->landed = 0;
 	s->exact_only = s->odd || count.in_data != count.held_in_data;
 	s->counted_ms = clock_coarse_ms();

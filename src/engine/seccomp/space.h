@@ -21,6 +21,15 @@ void space_post(struct space *s);
  * tell (exact_only) it counts. */
 void space_look(struct group *g, struct space *s);
 
+/* The same of a space that statm tells enough of, its image known or not. */
+void space_look_fast(struct space *s);
+
+/* An execve of the only user is over.  Whether it failed shows in stat, which is
+ * read only when the bound or the break must be known better; till then what
+ * both images could hold counts. */
+void space_doubt_image(struct space *s);
+void space_know_image(struct space *s);
+
 /* Reads smaps: exact but for what is in flight.  EACH (may be NULL) sees every
  * mapping on the way; it is called with NULL before the first, and again where
  * the reading is repeated, to begin anew. */

@@ -198,7 +198,7 @@ bool vault_look_for_peak(struct ask *ask)
 	g->grants_since_look++;
 	if (ledger->committed + ask->charge.pages <= ledger->peak)
 		return true;
-	if (!s->exact_only && s->landed) {
+	if (!s->exact_only && (s->landed || s->image_unsure)) {
 		if (s->steady && coin(g))
 			return false;
 		space_look(g, s);
