@@ -258,6 +258,14 @@ static int children_of_thread(void *ctx, pid_t tid)
 	return r;
 }
 
+bool children_listed(pid_t pid)
+{
+	char path[PROC_PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	return access(path, R_OK) == 0;
+}
+
 int children_list(pid_t pid, pid_fn *fn, void *ctx)
 {
 	struct children_walk walk = { pid, fn, ctx };

@@ -70,6 +70,9 @@ typedef int pid_fn(void *ctx, pid_t pid);
 int task_list(pid_t pid, pid_fn *fn, void *ctx);
 int children_list(pid_t pid, pid_fn *fn, void *ctx);
 
+/* Whether there are such files: KERNEL without CONFIG_PROC_CHILDREN has none. */
+bool children_listed(pid_t pid);
+
 /* Comm without its newline, and the target of /proc/PID/exe: "" when unknown. */
 void task_comm(pid_t tid, char *buf, size_t size);
 void task_exe(pid_t tid, char *buf, size_t size);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ enum {
 	REAP_BATCH = 64,
 	PRUNE_FIRST = 64, /* threads, before the dead among them are looked for */
 	FDS_SPARED = 32,  /* descriptors that are not spent on watching processes */
+	ID_REST_LEAST_MS = 3, /* with the least pid_max that the kernel takes, 301 */
 };
 
 /* How long an id surely stays unused after its task has gone: ids are given
@@ -56,29 +58,38 @@ static int open_hangup(int listener)
 	return steal_fd(&fd);
 }
 
-int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
+/* How many filters the supervisor itself is under; mostly none. */
+static int own_filters(pid_t supervisor, uint64_t *ret)
 {
 	struct task_ids ids;
+	int r;
+
+	*ret = 0;
+	if (prctl(PR_GET_SECCOMP) == 0)
+		return 0;
+	r = task_ids_read(supervisor, &ids);
+	if (r == 0)
+		*ret = ids.seccomp_filters;
+	return r;
+}
+
+int group_init(struct group *g, struct ledger_group *ledger, pid_t supervisor)
+{
 	struct rlimit lim;
-	char path[64];
-	int r = task_ids_read(supervisor, &ids);
+	int r = own_filters(supervisor, &g->own_filters);
 
 	if (r < 0)
 		return r;
-	g->own_filters = ids.seccomp_filters;
 	g->fd_max = getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < INT_MAX ? (int)lim.rlim_cur : INT_MAX;
 
 	pthread_mutex_init(&g->lock, NULL);
 	g->ledger = ledger;
 	g->supervisor = supervisor;
-	g->stale_ms = id_rest_ms();
 	g->chance = 0x9e3779b97f4a7c15;
 	programs_init(&g->programs);
 	ledger_join(&g->promised, ledger);
 	ledger_join(&g->objects_held, ledger);
 	ledger_join(&g->objects_inflight, ledger);
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-	g->has_children_file = access(path, R_OK) == 0;
 	g->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (g->epoll_fd < 0)
 		return -errno;
@@ -280,16 +291,6 @@ static struct proc *proc_of_new_task(struct group *g, pid_t tid)
 	return adopt(g, ids.tgid, ids.ppid, pidfd);
 }
 
-int group_adopt_main(struct group *g, pid_t pid)
-{
-	struct proc *p = new_proc(g, pid, pidfd_open_task(pid));
-
-	if (!p || !space_new(g, p))
-		return -ENOMEM;
-	p->space->outside = true;
-	return 0;
-}
-
 struct dead_threads {
 	struct group *g;
 	struct proc *p;
@@ -339,11 +340,30 @@ static struct task *new_task(struct group *g, struct proc *p, pid_t tid)
 	return t;
 }
 
-/* A thread that we know by this id: still the same one? */
-static bool task_is_stale(const struct task *t)
+int group_adopt_main(struct group *g, pid_t pid)
 {
+	struct proc *p = new_proc(g, pid, pidfd_open_task(pid));
+	struct task *t = p && space_new(g, p) ? new_task(g, p, pid) : NULL;
+
+	if (!t)
+		return -ENOMEM;
+	t->seen_ms = clock_coarse_ms();
+	p->space->outside = true;
+	return 0;
+}
+
+/* A thread that we know by this id, silent for a while: still the same one? */
+static bool task_is_stale(struct group *g, const struct task *t, uint64_t now)
+{
+	uint64_t silent = now - t->seen_ms;
 	char path[64];
 
+	if (silent <= ID_REST_LEAST_MS)
+		return false;
+	if (!g->stale_ms)
+		g->stale_ms = id_rest_ms();
+	if (silent <= g->stale_ms)
+		return false;
 	if (proc_ended(t->proc))
 		return true;
 	if (t->tid == t->proc->pid)
@@ -358,7 +378,7 @@ struct task *group_task(struct group *g, pid_t tid, uint64_t id)
 	uint64_t now = clock_coarse_ms();
 	struct proc *p;
 
-	if (t && now - t->seen_ms > g->stale_ms && task_is_stale(t)) {
+	if (t && task_is_stale(g, t, now)) {
 		if (proc_ended(t->proc))
 			group_drop_proc(g, t->proc);
 		else

@@ -133,11 +133,10 @@ struct group {
 	int hangup_fd; /* readable when the last task of the group is gone */
 	uint32_t reap_at; /* look for ended processes when nr_procs gets here */
 	pid_t supervisor; /* every process of the group descends from it */
-	uint64_t stale_ms;
+	uint64_t stale_ms; /* how long an id surely rests; 0 not known yet */
 	uint64_t started_ns; /* CLOCK_REALTIME: what is older is not the group's */
 	bool killing;     /* the job is being ended: nothing more is granted */
 	uint64_t own_filters; /* loaded on the supervisor: a process of the group has more */
-	bool has_children_file; /* CONFIG_PROC_CHILDREN */
 
 	LIST_HEAD(, proc) procs[PID_BUCKETS];
 	LIST_HEAD(, task) tasks[PID_BUCKETS];

@@ -175,7 +175,7 @@ void promise_discover(struct group *g)
 
 	for (int i = 0; i < SEARCHES && search.found; i++) {
 		search.found = false;
-		if (g->has_children_file)
+		if (children_listed(g->supervisor))
 			search_tree(&search);
 		else
 			search_host(&search);
