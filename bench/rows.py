@@ -106,9 +106,8 @@ def row_node(bench):
     return three_ways(bench, "node", [need("node"), path], bar=1.03)
 
 
-def row_git(bench):
-    """git: git status in a repository of 4,000 files"""
-    git, folder = need("git"), source.tree(bench.path("repository"), bench.count(4000, 100))
+def git_status(bench, row, files):
+    git, folder = need("git"), source.tree(bench.path("repository-%d" % files), files)
     env = {"PATH": os.environ["PATH"], "HOME": bench.folder, "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1",
            "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_OPTIONAL_LOCKS": "0"}
     for name in ("AUTHOR", "COMMITTER"):
@@ -116,7 +115,17 @@ def row_git(bench):
                     "GIT_%s_DATE" % name: "2001-09-09T01:46:40Z"})
     for words in ["init", "-q"], ["add", "."], ["commit", "-q", "-m", "files"]:
         subprocess.run([git] + words, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL, timeout=RUN_SECONDS)
-    return three_ways(bench, "git", [git, "status", "--porcelain"], env, folder, bar=1.2)
+    return three_ways(bench, row, [git, "status", "--porcelain"], env, folder, bar=1.2)
+
+
+def row_git(bench):
+    """git: git status in a repository of 4,000 files"""
+    return git_status(bench, "git", bench.count(4000, 100))
+
+
+def row_git_large(bench):
+    """git-large: git status in a repository of 40,000 files"""
+    return git_status(bench, "git-large", bench.count(40000, 200))
 
 
 def row_bash(bench):
@@ -274,9 +283,9 @@ def row_memory(bench):
     return [rss, Figure("memory", "private, both processes", sums[1], unit=" MiB")]
 
 
-ROWS = {function.__name__[4:]: function for function in (
-    row_start, row_mmap, row_gcc, row_python, row_node, row_git, row_bash, row_mappings, row_processes, row_near,
-    row_refusals, row_memory)}
+ROWS = {function.__name__[4:].replace("_", "-"): function for function in (
+    row_start, row_mmap, row_gcc, row_python, row_node, row_git, row_git_large, row_bash, row_mappings, row_processes,
+    row_near, row_refusals, row_memory)}
 
 
 def torture(bench, seed, operations):
