@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 #include "base/cleanup.h"
 #include "sys/elfload.h"
 #include "sys/procfs.h"
+
+enum { NAME_USUAL = 128 };
 
 static int open_link(pid_t tid, const char *link)
 {
@@ -87,16 +90,27 @@ static bool identify(int fd, int root, uint64_t stack_rlimit, struct program *re
 	return true;
 }
 
+/* Most names are short, and pages are dear to reach into. */
+static bool read_name(pid_t tid, uint64_t addr, char path[PATH_MAX])
+{
+	ssize_t n = remote_read(tid, addr, path, NAME_USUAL);
+
+	if (n == NAME_USUAL && !memchr(path, '\0', NAME_USUAL))
+		n = remote_read(tid, addr, path, PATH_MAX - 1);
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	return true;
+}
+
 static int open_named(pid_t tid, int dirfd, uint64_t path_addr, int root, uint64_t resolve)
 {
-	char path[4096];
-	ssize_t n = remote_read(tid, path_addr, path, sizeof(path) - 1);
+	char path[PATH_MAX];
 
-	if (n <= 0 || root < 0) {
+	if (root < 0 || !read_name(tid, path_addr, path)) {
 		errno = EFAULT;
 		return -1;
 	}
-	path[n] = '\0';
 	return open_program(tid, dirfd, path, root, resolve);
 }
 
