@@ -41,7 +41,7 @@ check-sanitize:
 	@tests/run --build build-asan --suite unit,parse,fuzz
 
 bench: build
-	@tools/deps.sh test
+	@tools/deps.sh test bench
 	@bench/run
 
 install: build

@@ -8,7 +8,8 @@
  * children that sleep.  Then it says "ready" and waits for a line, the number
  * of bytes that it is to hold beside; then it maps and unmaps COUNT times,
  * BYTES the first time and STEP more each further time.  It prints nanoseconds
- * for all of it and how many were refused.  The time is taken in here, because
+ * for all of it and how many were refused, and lives until its input ends, so
+ * that it can be looked at.  The time is taken in here, because
  * the shape costs more to make than the calls.
  *
  * Rests on R-014: PROT_NONE holds nothing, so that the mappings weigh half.
@@ -125,5 +126,8 @@ int main(int argc, char **argv)
 	start = now_ns();
 	refused = repeat(number[2], (size_t)number[3], (size_t)number[4]);
 	printf("%lld %ld\n", (long long)(now_ns() - start), refused);
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
 	return 0;
 }

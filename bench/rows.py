@@ -45,9 +45,10 @@ def need(program):
 
 
 def three_ways(bench, row, argv, env=None, cwd=None, bar=None, floor_bar=None):
-    """A command alone, under the floor of the mechanism, and under surety."""
+    """A command alone, under `ulimit -v`, under the floor of the mechanism, and under surety."""
     results = take_turns({
         "native": lambda: run_once(argv, env, cwd),
+        "ulimit": lambda: run_once(["/bin/sh", "-c", 'ulimit -v %d; exec "$@"' % (64 << 20), "sh"] + argv, env, cwd),
         "floor": lambda: run_once([bench.program("floor")] + argv, env, cwd),
         "surety": lambda: run_once(bench.under_surety(argv), env, cwd),
     }, bench.runs, bench.warm_up)
@@ -60,7 +61,7 @@ def three_ways(bench, row, argv, env=None, cwd=None, bar=None, floor_bar=None):
     first = figure("surety", "floor", floor_bar) if floor_bar else figure("surety", "native", bar)
     rest = [figure("surety", "native")] if floor_bar else [figure("surety", "floor")]
     first.absolute = times
-    return [first] + rest + [figure("floor", "native")]
+    return [first] + rest + [figure("floor", "native"), figure("ulimit", "native")]
 
 
 def row_start(bench):
@@ -184,13 +185,23 @@ class Shape:
                              timeout=RUN_SECONDS).stdout
         return json.loads(out)
 
-    def finish(self, hold=0):
-        """(microseconds a call, refused calls)"""
-        out, _ = self.process.communicate("%d\n" % hold)
-        if self.process.returncode != 0 or len(out.split()) != 2:
-            raise self.failed("ended with %d" % self.process.returncode)
+    def start(self, hold=0):
+        """(microseconds a call, refused calls); the process lives on"""
+        self.process.stdin.write("%d\n" % hold)
+        self.process.stdin.flush()
+        out = self.process.stdout.readline()
+        if len(out.split()) != 2:
+            raise self.failed("made no calls")
         ns, refused = map(int, out.split())
         return ns / 1e3 / self.count, refused
+
+    def finish(self, hold=0):
+        """The same, and it ends."""
+        result = self.start(hold)
+        self.process.stdin.close()
+        if self.process.wait() != 0:
+            raise self.failed("ended with %d" % self.process.returncode)
+        return result
 
 
 def granted(bench, hold=None, limit=FAR, **shape):
@@ -283,9 +294,12 @@ def row_memory(bench):
     return [rss, Figure("memory", "private, both processes", sums[1], unit=" MiB")]
 
 
-ROWS = {function.__name__[4:].replace("_", "-"): function for function in (
-    row_start, row_mmap, row_gcc, row_python, row_node, row_git, row_git_large, row_bash, row_mappings, row_processes,
-    row_near, row_refusals, row_memory)}
+ROWS = [row_start, row_mmap, row_gcc, row_python, row_node, row_git, row_git_large, row_bash, row_mappings,
+        row_processes, row_near, row_refusals, row_memory]
+
+
+def name_of(row):
+    return row.__name__[4:].replace("_", "-")
 
 
 def torture(bench, seed, operations):

@@ -4,7 +4,7 @@
 # Installs what the project needs from Debian's packages, and nothing that is
 # there already: with everything in place no apt call is made.
 #
-#     tools/deps.sh LIST...           LIST is build, test or demo
+#     tools/deps.sh LIST...           LIST is build, test, demo or bench
 #     tools/deps.sh --missing LIST... prints what would be installed
 set -eu
 
@@ -40,6 +40,11 @@ redis-server     redis-server  tests: real program
 sqlite3          sqlite3       tests: real program
 golang-go        go            tests: a runtime that makes its own calls
 '
+list_bench='
+postgresql       -             bench: a database under load
+binutils-source  -             bench: a real C library to make
+make             make          bench: makes it
+'
 list_demo='
 python3          python3       the job that the demo runs
 '
@@ -62,6 +67,7 @@ missing()
 		build) rows=$list_build ;;
 		test) rows=$list_test ;;
 		demo) rows=$list_demo ;;
+		bench) rows=$list_bench ;;
 		esac
 		echo "$rows" | while read -r package command _; do
 			test -n "$package" || continue
@@ -92,8 +98,8 @@ check_lists()
 {
 	for list in "$@"; do
 		case $list in
-		build | test | demo) ;;
-		*) fail "unknown list '$list' (build, test or demo)" ;;
+		build | test | demo | bench) ;;
+		*) fail "unknown list '$list' (build, test, demo or bench)" ;;
 		esac
 	done
 }

@@ -14,7 +14,8 @@ sys.path.insert(0, BENCH)
 import measure  # noqa: E402
 import source  # noqa: E402
 
-ROWS = ["start", "mmap", "bash", "mappings", "processes", "near", "refusals", "memory"]
+ROWS = ["start", "mmap", "bash", "mappings", "processes", "near", "refusals", "memory", "threads", "group", "space",
+        "supervisor"]
 
 
 def run(*args):
