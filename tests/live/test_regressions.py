@@ -138,6 +138,41 @@ def unprivileged(tap):
     tap.equal(r.rc, 0, "as nobody: undumpable: exit status", r)
 
 
+def shared_huge(tap):
+    """A shared mapping of huge pages (PostgreSQL tries for one) is in no counter of
+    its process: it must not make every later request near the limit read smaps."""
+    code = """
+import mmap
+try:
+    mmap.mmap(-1, 4 << 20, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | 0x40000)  # MAP_HUGETLB
+except OSError:
+    pass
+held = mmap.mmap(-1, 84 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+print("full", flush=True)
+input()
+for _ in range(300):
+    mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+print("asked", flush=True)
+input()
+"""
+    with Job(["/usr/bin/python3", "-c", code], "104M") as job:
+        job.line()
+        supervisor = job.status()["supervisor_pid"]
+        before = bytes_read(supervisor)
+        job.say()
+        job.line()
+        per_call = (bytes_read(supervisor) - before) // 300
+        job.say()
+        result = job.finish(timeout=20)
+    tap.equal((result.rc, result.reports), (0, []), "shared huge pages: nothing refused", result)
+    tap.ok(per_call < 1000, "shared huge pages: a request near the limit is cheap", "%d bytes read" % per_call)
+
+
+def bytes_read(pid):
+    with open("/proc/%d/io" % pid) as f:
+        return int(f.readline().split()[1])
+
+
 def main():
     need_live()
     tap = Listener()
@@ -152,6 +187,7 @@ def main():
     tap.guarded(exec_big)
     tap.guarded(modes)
     tap.guarded(unprivileged)
+    tap.guarded(shared_huge)
     tap.done()
 
 

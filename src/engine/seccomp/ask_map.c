@@ -89,7 +89,9 @@ bool ask_mmap(struct ask *ask)
 		return ask_reserve(ask, obj);
 	ask->op = OP_MMAP;
 	ask->charge = rules_mmap(mode_of(ask), len, prot, flags, kind);
-	ask->odd = (flags & (MAP_HUGETLB | MAP_GROWSDOWN)) || (flags & MAP_TYPE) == MAP_DROPPABLE;
+	/* What is shared is not in the counters, of whatever pages. */
+	ask->odd = (flags & MAP_GROWSDOWN) || (flags & MAP_TYPE) == MAP_DROPPABLE ||
+		   ((flags & MAP_HUGETLB) && !(flags & MAP_SHARED));
 	if (len && (flags & MAP_SHARED) && (kind == FILE_NONE || kind == FILE_ZERO)) {
 		ask->flight = FLIGHT_OBJECT; /* one that charges nothing yet is to be known too */
 		return true;
