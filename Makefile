@@ -13,7 +13,7 @@ define configure
 		{ meson configure --clearcache $(1) && meson setup --reconfigure $(1) >/dev/null; }
 endef
 
-.PHONY: all deps build demo check check-sanitize bench install clean
+.PHONY: all deps build demo demo-servers check check-sanitize bench install clean
 
 all: build
 
@@ -27,6 +27,10 @@ build: deps
 demo: build
 	@tools/deps.sh demo
 	@demo/run
+
+demo-servers: build
+	@tools/deps.sh servers
+	@SURETY=$(abspath $(BUILD))/surety demo/run all
 
 check:
 	@tools/deps.sh build test

@@ -4,7 +4,7 @@
 # Installs what the project needs from Debian's packages, and nothing that is
 # there already: with everything in place no apt call is made.
 #
-#     tools/deps.sh LIST...           LIST is build, test, demo or bench
+#     tools/deps.sh LIST...           LIST is build, test, demo, servers or bench
 #     tools/deps.sh --missing LIST... prints what would be installed
 set -eu
 
@@ -39,6 +39,7 @@ nodejs           node          tests: real program
 redis-server     redis-server  tests: real program
 sqlite3          sqlite3       tests: real program
 golang-go        go            tests: a runtime that makes its own calls
+postgresql       -             tests: the demo on a database server
 '
 list_bench='
 postgresql       -             bench: a database under load
@@ -47,6 +48,10 @@ make             make          bench: makes it
 '
 list_demo='
 python3          python3       the job that the demo runs
+'
+list_servers='
+python3          python3       runs the demos on real servers
+postgresql       -             demo/postgres: server, pgbench, libpq
 '
 
 fail()
@@ -67,6 +72,7 @@ missing()
 		build) rows=$list_build ;;
 		test) rows=$list_test ;;
 		demo) rows=$list_demo ;;
+		servers) rows=$list_servers ;;
 		bench) rows=$list_bench ;;
 		esac
 		echo "$rows" | while read -r package command _; do
@@ -98,8 +104,8 @@ check_lists()
 {
 	for list in "$@"; do
 		case $list in
-		build | test | demo | bench) ;;
-		*) fail "unknown list '$list' (build, test, demo or bench)" ;;
+		build | test | demo | servers | bench) ;;
+		*) fail "unknown list '$list' (build, test, demo, servers or bench)" ;;
 		esac
 	done
 }
