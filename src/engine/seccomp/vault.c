@@ -121,6 +121,7 @@ void vault_count(struct group *g, const struct task *self)
 		next = LIST_NEXT(s, entry);
 		space_count(g, s, NULL, NULL);
 	}
+	flight_settle_seen(g, self); /* what came to its end while it was counted does not count twice */
 }
 
 /* A stack grows without a call (R-050).  Where that could matter, the caller is
