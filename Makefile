@@ -13,7 +13,7 @@ define configure
 		{ meson configure --clearcache $(1) && meson setup --reconfigure $(1) >/dev/null; }
 endef
 
-.PHONY: all deps build demo demo-servers check check-sanitize bench install clean
+.PHONY: all deps build demo demo-servers check check-sanitize soak bench install clean
 
 all: build
 
@@ -43,6 +43,11 @@ check-sanitize:
 	$(call configure,build-asan,-Db_sanitize=address$(comma)undefined -Dstatic=false)
 	@ninja -C build-asan
 	@tests/run --build build-asan --suite unit,parse,fuzz
+
+# stress-ng's classes for a minute each
+soak: build
+	@tools/deps.sh test
+	@SURETY=$(abspath $(BUILD))/surety SECONDS=60 python3 tests/programs/test_stress.py
 
 bench: build
 	@tools/deps.sh test bench

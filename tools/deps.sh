@@ -40,6 +40,7 @@ redis-server     redis-server  tests: real program
 sqlite3          sqlite3       tests: real program
 golang-go        go            tests: a runtime that makes its own calls
 postgresql       -             tests: the demo on a database server
+stress-ng        stress-ng     tests: memory and processes at the limit
 '
 list_bench='
 postgresql       -             bench: a database under load
