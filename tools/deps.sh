@@ -4,7 +4,7 @@
 # Installs what the project needs from Debian's packages, and nothing that is
 # there already: with everything in place no apt call is made.
 #
-#     tools/deps.sh LIST...           LIST is build, test, demo, servers or bench
+#     tools/deps.sh LIST...           LIST is build, test, guest, demo, servers or bench
 #     tools/deps.sh --missing LIST... prints what would be installed
 set -eu
 
@@ -47,6 +47,9 @@ postgresql       -             bench: a database under load
 binutils-source  -             bench: a real C library to make
 make             make          bench: makes it
 '
+list_guest='
+qemu-system-x86  qemu-system-x86_64  emulates the machine that packaged kernels are tested on
+'
 list_demo='
 python3          python3       the job that the demo runs
 '
@@ -72,6 +75,7 @@ missing()
 		case $list in
 		build) rows=$list_build ;;
 		test) rows=$list_test ;;
+		guest) rows=$list_guest ;;
 		demo) rows=$list_demo ;;
 		servers) rows=$list_servers ;;
 		bench) rows=$list_bench ;;
@@ -105,8 +109,8 @@ check_lists()
 {
 	for list in "$@"; do
 		case $list in
-		build | test | demo | servers | bench) ;;
-		*) fail "unknown list '$list' (build, test, demo, servers or bench)" ;;
+		build | test | guest | demo | servers | bench) ;;
+		*) fail "unknown list '$list' (build, test, guest, demo, servers or bench)" ;;
 		esac
 	done
 }
