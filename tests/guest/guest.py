@@ -15,17 +15,26 @@ import shutil
 import stat
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 
-import kernel as packages
+import packages
 
 QEMU = "qemu-system-x86_64"
 CONSOLE_LINES = 20
+CAUSE = re.compile(r"panic|BUG:|Oops|Out of memory|^guest: ")  # shown even if more followed
 
 
 class GuestError(Exception):
     """The guest did not get to its end; the message has its last words."""
+
+
+def need_qemu():
+    """Ends a test with a visible skip where no machine can be emulated."""
+    if not shutil.which(QEMU):
+        print("1..0 # SKIP vm: no %s (tools/deps.sh guest installs it)" % QEMU, flush=True)
+        sys.exit(77)
 
 
 class Result:
@@ -234,6 +243,7 @@ class Guest:
                 text = f.read().splitlines()
         except OSError:
             text = []
-        lines += ["console: " + line for line in text[-CONSOLE_LINES:]] or ["console: nothing"]
+        causes = [line for line in text[:-CONSOLE_LINES] if CAUSE.search(line)]
+        lines += ["console: " + line for line in causes[-CONSOLE_LINES:] + text[-CONSOLE_LINES:]] or ["console: nothing"]
         tail = (self.result.out + self.result.err).decode(errors="replace").splitlines()[-CONSOLE_LINES:]
         return "\n".join(lines + ["command: " + line for line in tail])
