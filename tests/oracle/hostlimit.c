@@ -73,7 +73,7 @@ void hostlimit_set(const struct script_settings *settings)
 	in_a_guest();
 	if (settings->has_ratio) {
 		check_ratio(settings->ratio);
-		above = settings->memory / 100 * settings->ratio;
+		above = settings->memory * settings->ratio / 100;
 	}
 	put(SYSCTL "admin_reserve_kbytes", settings->admin_reserve / KIB);
 	put(SYSCTL "user_reserve_kbytes", settings->user_reserve / KIB);
