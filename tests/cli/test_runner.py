@@ -35,9 +35,9 @@ ROWS = [
 ]
 
 
-def run(folder, name, script, require="", args=()):
+def run(folder, name, script, require="", args=(), suite="live"):
     os.makedirs(os.path.join(folder, "meson-info"), exist_ok=True)
-    tests = [{"name": name, "suite": ["surety:live"], "cmd": ["/bin/sh", "-c", script], "env": {},
+    tests = [{"name": name, "suite": ["surety:" + suite], "cmd": ["/bin/sh", "-c", script], "env": {},
               "workdir": None, "timeout": 1 if name == "hangs" else 30}]
     with open(os.path.join(folder, "meson-info", "intro-tests.json"), "w") as f:
         json.dump(tests, f)
@@ -61,6 +61,9 @@ def main():
                got.stdout)
         got = run(folder, "x", "echo 1..1; echo 'ok 1 - y # SKIP because'")
         tap.ok("skipped: y: because" in got.stdout, "a skip is shown with its reason", got.stdout)
+        for args, want in (((), "0 passed"), (("--suite", "guest"), "1 passed")):
+            got = run(folder, "boots", "exit 0", args=args, suite="guest")
+            tap.ok(got.stdout.splitlines()[-1].startswith(want), "the suite guest runs by name alone", got.stdout)
         got = run(folder, "x", "exit 0", args=("no-such-test",))
         tap.equal((got.stdout.splitlines()[-1], got.returncode), ("0 passed, 0 failed, 0 skipped", 1),
                   "a run of nothing is no success")
