@@ -270,6 +270,15 @@ int shmobj_stat_fd(const char *proc_root, pid_t tid, int fd, struct shmobj *ret)
 	return r;
 }
 
+bool shmobj_fd_writable(const char *proc_root, pid_t tid, int fd)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int n = snprintf(path, sizeof(path), "%s/%d/fd/%d", proc_root, (int)tid, fd);
+
+	return n < 0 || (size_t)n >= sizeof(path) || lstat(path, &st) < 0 || (st.st_mode & S_IWUSR);
+}
+
 int shmobj_stat_map(const char *proc_root, pid_t tid, uint64_t start, uint64_t end, struct shmobj *ret)
 {
 	char path[PATH_MAX];

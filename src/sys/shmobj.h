@@ -61,7 +61,12 @@ struct shmobj {
  * (-EACCES: not ours to read; without privileges that is every zombie too). */
 int shmobj_stat_fd(const char *proc_root, pid_t tid, int fd, struct shmobj *ret);
 
-/* The same for what is mapped at START to END, a mapping's exact bounds, and for
+/* Whether descriptor FD of thread TID is open for writing: the link of /proc/PID/fd
+ * has that as its own mode (fs/proc/fd.c tid_fd_update_inode).  True where that
+ * cannot be told. */
+bool shmobj_fd_writable(const char *proc_root, pid_t tid, int fd);
+
+/* Describes what is mapped at START to END, a mapping's exact bounds, and for
  * a name.  map_files needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: -EPERM. */
 int shmobj_stat_map(const char *proc_root, pid_t tid, uint64_t start, uint64_t end, struct shmobj *ret);
 int shmobj_stat_path(const char *path, struct shmobj *ret);

@@ -178,6 +178,9 @@ static void test_kinds(void **state)
 	assert_int_equal(shmobj_stat_fd("/proc", getpid(), zero, &obj), 0);
 	assert_int_equal(obj.rdev, makedev(1, 5));
 	assert_string_equal(obj.path, "/dev/zero");
+	assert_true(shmobj_fd_writable("/proc", getpid(), zero));
+	assert_true(shmobj_fd_writable("/proc", getpid(), 9999));
+	assert_false(shmobj_fd_writable("/proc", getpid(), proc));
 	close(zero);
 	close(null);
 	close(dir);

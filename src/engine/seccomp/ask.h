@@ -30,6 +30,7 @@ struct ask {
 	uint64_t start, end;    /* range of addresses that the call is about */
 	uint64_t gross_pages;   /* charge before what a fixed mapping gives back */
 	uint64_t sum;           /* refine's running total */
+	uint64_t largest;       /* of the requests that the kernel makes of it, one a mapping; 0: it is one */
 	struct object *reserve; /* whose holes are to be reserved */
 	uint64_t size_pages;    /* its size */
 	uint64_t mapped_pages;  /* of it, mapped shared in the group, with this call's */

@@ -11,6 +11,7 @@
 #include "engine/seccomp/object.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
+#include "sys/shmobj.h"
 
 static enum overcommit mode_of(const struct ask *ask)
 {
@@ -87,6 +88,8 @@ bool ask_mmap(struct ask *ask)
 		kind = object_of_fd(ask->g, ask->t->tid, (int)ask->arg[4], &obj);
 	if (obj)
 		return ask_reserve(ask, obj);
+	if (kind == FILE_ZERO && !shmobj_fd_writable("/proc", ask->t->tid, (int)ask->arg[4]))
+		kind = FILE_PLAIN; /* mapped shared it is an ordinary file */
 	ask->op = OP_MMAP;
 	ask->charge = rules_mmap(mode_of(ask), len, prot, flags, kind);
 	/* What is shared is not in the counters, of whatever pages. */
@@ -192,13 +195,17 @@ bool ask_brk(struct ask *ask)
 static int sum_protected(void *ctx, const struct vma *vma, const char *name)
 {
 	struct ask *ask = ctx;
-	uint64_t overlap = vma ? overlap_pages(ask, vma) : 0;
+	uint64_t overlap = vma ? overlap_pages(ask, vma) : 0, pages;
 
 	(void)name;
 	if (!vma)
-		ask->sum = 0;
-	else if (overlap)
-		ask->sum += rules_mprotect(mode_of(ask), vma, overlap, (int)ask->arg[2]).pages;
+		ask->sum = ask->largest = 0;
+	if (!overlap)
+		return 0;
+	pages = rules_mprotect(mode_of(ask), vma, overlap, (int)ask->arg[2]).pages;
+	if (pages > ask->largest)
+		ask->largest = pages;
+	ask->sum += pages;
 	return 0;
 }
 

@@ -17,13 +17,17 @@ static int sum_fork(void *ctx, const struct vma *vma, const char *name)
 {
 	struct ask *ask = ctx;
 	enum overcommit mode = ask->g->ledger->limit.mode;
+	uint64_t pages;
 
 	(void)name;
 	if (!vma) {
-		ask->sum = 0;
+		ask->sum = ask->largest = 0;
 		return 0;
 	}
-	ask->sum += rules_vma_fork_pages(mode, vma);
+	pages = rules_vma_fork_pages(mode, vma);
+	if (pages > ask->largest)
+		ask->largest = pages;
+	ask->sum += pages;
 	if (!(vma->flags & VMA_DONTCOPY))
 		ask->sum += rules_vma_forced_pages(mode, vma);
 	return 0;

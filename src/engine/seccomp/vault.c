@@ -53,9 +53,10 @@ static enum verdict decide(const struct ask *ask, const struct requester *who)
 {
 	uint64_t request;
 
-	/* Mode 0 looks at this one request, not at what is reserved beside it. */
+	/* Mode 0 looks at this one request, not at what is reserved beside it; a call
+	 * over several mappings makes one of each. */
 	if (ask->g->ledger->limit.mode == OVERCOMMIT_GUESS)
-		request = ask->charge.pages;
+		request = ask->largest ? ask->largest : ask->charge.pages;
 	else if (__builtin_add_overflow(ask->charge.pages, ask->g->reserved, &request))
 		request = UINT64_MAX;
 	return ledger_decide(ask->g->ledger, request, who, NULL);
@@ -150,8 +151,14 @@ enum verdict vault_decide(struct ask *ask)
 	struct requester who = requester_of(ask);
 	enum verdict verdict;
 
-	if (g->ledger->limit.mode != OVERCOMMIT_NEVER)
-		return decide(ask, &who);
+	if (g->ledger->limit.mode != OVERCOMMIT_NEVER) {
+		verdict = decide(ask, &who);
+		if (verdict != VERDICT_GRANT && ask->refine) {
+			ask->refine(ask);
+			verdict = decide(ask, &who);
+		}
+		return verdict;
+	}
 	look_at_stacks(ask);
 	verdict = decide(ask, &who);
 	if (verdict == VERDICT_GRANT)
