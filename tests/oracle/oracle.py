@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""Scripts, performed and simulated: what compare.py and the random runs share.
+
+The engine's run of a script is held against the simulator (`surety simulate`), the
+kernel's own count of the processes, and what `surety status` says; a kernel's run,
+kept in results/, against the simulator.
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
+from surety import KIB, PAGE, ROOT, SURETY, Job, tmp  # noqa: E402
+
+SCRIPTS = os.path.join(HERE, "scripts")
+RESULTS = os.path.join(HERE, "results")
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+NO_LIMIT = 64 << 40
+TIMEOUT = 60
+
+
+def perform():
+    build = os.environ.get("BUILD", os.path.dirname(SURETY))
+    return os.path.join(build, "tests", "oracle", "perform")
+
+
+def size(word):
+    match = re.fullmatch(r"(\d+)([KMGT]?)", word)
+    return int(match[1]) * UNITS[match[2]]
+
+
+class Script:
+    """What a driver has to know of one: its settings and its header."""
+
+    def __init__(self, path):
+        self.path, self.name = path, os.path.basename(path)[:-len(".txt")]
+        self.mode, self.limit, self.memory, self.ratio = 2, None, None, None
+        self.reserves = {}
+        self.differs = {}  # "seccomp" or "kernel": the rule and why
+        self.kernel = (0, 0)
+        self.rules = []
+        self.lines = []
+        with open(path) as f:
+            self.lines = f.read().splitlines()
+        for line in self.lines:
+            self._read(line)
+
+    def _read(self, line):
+        words = line.split()
+        if line.startswith("# differs: "):
+            self.differs[words[2]] = " ".join(words[3:])
+        elif line.startswith("# R-") and not self.rules:
+            self.rules = re.findall(r"R-\d{3}", line.partition(": ")[0])
+        elif len(words) == 2:
+            if words[0] == "mode":
+                self.mode = int(words[1])
+            elif words[0] in ("limit", "memory"):
+                setattr(self, words[0], size(words[1]))
+            elif words[0] == "ratio":
+                self.ratio = int(words[1])
+            elif words[0] in ("admin-reserve", "user-reserve"):
+                self.reserves[words[0]] = words[1]
+            elif words[0] == "needs" and re.fullmatch(r"\d+\.\d+", words[1]):
+                self.kernel = tuple(map(int, words[1].split(".")))
+
+    def text(self, line):
+        return self.lines[line - 1].strip()
+
+
+def scripts():
+    return [Script(path) for path in sorted(glob.glob(os.path.join(SCRIPTS, "*.txt")))]
+
+
+class Run:
+    """What came of each line: outcomes[line] is "ok", "ENOMEM", "rest 64 kB"."""
+
+    def __init__(self):
+        self.outcomes = {}
+        self.detail = {}       # line: what the simulator adds
+        self.by_status = {}    # line: kB beyond the programs, as surety status has it
+        self.program = None    # kB of each process, and kB that it has mapped
+        self.skipped = None    # why
+        self.faults = []
+
+    def take(self, line, kernel_sum=False):
+        """Reads a line of output.  At rest FORCED pages (R-070) are a part of a
+        group's count and not of the kernel's; where Committed_AS is the count it
+        goes before the sum of smaps."""
+        match = re.match(r"program (\d+) kB, (\d+) kB mapped$", line)
+        if match:
+            self.program = (int(match[1]), int(match[2]))
+            return
+        if line.startswith("skip "):
+            self.skipped = line[5:]
+            return
+        match = re.match(r"(\d+) rest (-?\d+) kB(?:, (\d+) kB forced)?(?:, (-?\d+) kB by meminfo)?$", line)
+        if match:
+            held = int(match[2]) + (0 if kernel_sum else int(match[3] or 0))
+            if match[4] is not None:
+                held = int(match[4])
+            self.outcomes[int(match[1])] = "rest %d kB" % held
+            return
+        match = re.match(r"(\d+) (\w+)$", line)
+        if match:
+            self.outcomes[int(match[1])] = match[2]
+        else:
+            self.faults.append("no outcome: %r" % line)
+
+
+def simulate(script, kind, program, kernel=None):
+    """`surety simulate` of SCRIPT as KIND, with programs of the size PROGRAM."""
+    args = [SURETY, "simulate", script.path, "--as", kind]
+    if kernel:
+        args += ["--kernel", kernel]
+    if program:
+        args += ["--program", "%dK" % program[0], "--program-mapped", "%dK" % program[1]]
+    done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+    run = Run()
+    if done.returncode:
+        run.faults.append("%s: exit %d: %s" % (" ".join(args), done.returncode, done.stderr.strip()))
+    for line in done.stdout.splitlines():
+        match = re.match(r"(\d+) (rest -?\d+ kB|\w+)(.*)$", line)
+        if match:
+            run.outcomes[int(match[1])] = match[2]
+            run.detail[int(match[1])] = match[3].strip()
+    return run
+
+
+def _options(script, base):
+    """Options of surety run so that LIMIT is above the BASE bytes held at the start."""
+    opts = ["--overcommit-memory", str(script.mode)]
+    for name, value in script.reserves.items():
+        opts += ["--" + name, value]
+    if script.memory is not None and script.ratio is None:
+        opts += ["--memory", str(script.memory), "--swap", "0"]
+    if script.ratio is None:
+        return opts, (NO_LIMIT if script.limit is None else script.limit) + base
+    want = base + script.memory * script.ratio // 100
+    memory = -(-want * 100 // script.ratio)
+    memory += -memory % PAGE
+    if memory // PAGE * script.ratio // 100 != want // PAGE:
+        raise ValueError("%s: no memory has %d %% of %d bytes" % (script.name, script.ratio, want))
+    return opts + ["--overcommit-ratio", str(script.ratio), "--memory", str(memory), "--swap", "0"], None
+
+
+def _base(script, env):
+    """What director and first worker hold before the first operation, in bytes."""
+    done = subprocess.run([perform(), "--base", "--files", tmp(""), script.path], env=env, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
+    if done.stdout.startswith("skip "):
+        return None, done.stdout[5:].strip()
+    match = re.match(r"base (\d+) kB\n", done.stdout)
+    if not match:
+        raise RuntimeError("perform --base: exit %d: %s" % (done.returncode, done.stdout.strip()))
+    return int(match[1]) * KIB, None
+
+
+def under_engine(script):
+    """Performs SCRIPT under surety run; at each rest surety status is asked."""
+    run = Run()
+    env = {"LC_ALL": "C.UTF-8"}
+    base, run.skipped = _base(script, env)
+    if run.skipped:
+        return run
+    opts, limit = _options(script, base)
+    cmd = [perform(), "--ask", "--files", tmp(""), script.path]
+    with Job(cmd, limit, opts=opts, env=env) as job:
+        _follow(job, run)
+        job.proc.stdin.close()
+        job.proc.stdin = None
+        status = job.proc.wait(TIMEOUT)
+        said = job.proc.stderr.read().decode(errors="replace").strip()
+    if status:
+        run.faults.append("exit %d: %s" % (status, said))
+    return run
+
+
+def _follow(job, run):
+    last = None
+    while True:
+        line = job.line(TIMEOUT)
+        if line is None:
+            return
+        match = re.match(r"ask (\d+) kB$", line)
+        if match:
+            run.by_status[last] = job.status()["Committed_AS"] // KIB - int(match[1])
+            job.say()
+            continue
+        run.take(line)
+        last = max(run.outcomes, default=None)
+
+
+def kept(path):
+    """Results of a kernel that are kept: {script name: Run}."""
+    runs, run = {}, None
+    with open(path) as f:
+        for line in f.read().splitlines():
+            words = line.split()
+            if words[:1] == ["script"]:
+                run = runs[re.sub(r"\.txt$", "", words[1])] = Run()
+            elif words[:1] == ["end"]:
+                if words[2:] != ["0"]:
+                    run.faults.append("ended with %s" % " ".join(words[2:]))
+                run = None
+            elif run is not None:
+                run.take(line, kernel_sum=True)
+    return runs
+
+
+def differences(script, got, want, what):
+    """Lines that say where GOT and WANT, two runs, are not the same."""
+    found = list(got.faults) + list(want.faults)
+    for line in sorted(set(got.outcomes) | set(want.outcomes)):
+        a, b = got.outcomes.get(line, "nothing"), want.outcomes.get(line, "nothing")
+        if a != b:
+            found.append("%s:%d: %s: %s: %s, simulator: %s %s" %
+                         (script.name, line, script.text(line), what, a, b, want.detail.get(line, "")))
+    for line, held in sorted(got.by_status.items()):
+        if got.outcomes.get(line) != "rest %d kB" % held:
+            found.append("%s:%d: surety status has %d kB, the kernel's files %s" %
+                         (script.name, line, held, got.outcomes.get(line)))
+    return found
