@@ -7,6 +7,9 @@
 - a path of the repository in backticks or in a link exists;
 - every rule of src/core/rules.def is in docs/ACCOUNTING.md with its text and
   source word for word, no other rule is named anywhere, and each has a test;
+- every rule has a script in tests/oracle/scripts, but for those that no script can
+  show; a script stands in the rows of the rules that its first lines name, and one
+  on which engine and kernel differ also where the difference is told;
 - every option of src/cli/options.def is in the man page, and no document shows
   a command line with an option that does not exist;
 - every source is compiled, and every test is run.
@@ -110,6 +113,42 @@ def check_rules():
            [f"{i} (RULE_{n})" for n, i, _, _ in rules if i not in named and not re.search(rf"\bRULE_{n}\b", named)])
 
 
+SCRIPT = re.compile(r"`(R-\d{3}[\w-]*)\.txt`")
+NO_SCRIPT = {"R-004", "R-018", "R-054", "R-098"} # docs/ACCOUNTING.md says why
+
+
+def script_rules(name):
+    """The rules that the first lines of a script name, and whether the seccomp engine differs."""
+    text = read(f"tests/oracle/scripts/{name}.txt")
+    rules = {r for head in re.findall(r"^# (R-[^:]*):", text, re.M) for r in re.findall(r"R-\d{3}", head)}
+    return rules, "# differs: seccomp " in text
+
+
+def check_scripts():
+    scripts = {os.path.basename(p)[:-len(".txt")] for p in glob.glob(os.path.join(ROOT, "tests/oracle/scripts/*.txt"))}
+    rows, elsewhere = {}, set() # what the table of rules names for each rule; what other text names
+    for line in read("docs/ACCOUNTING.md").splitlines():
+        match = re.match(r"\| (R-\d{3}) \|", line)
+        if match:
+            rows[match[1]] = set(SCRIPT.findall(line))
+        else:
+            elsewhere.update(SCRIPT.findall(line))
+    faults = [f"docs/ACCOUNTING.md: there is no script {n}.txt"
+              for n in sorted(set().union(elsewhere, *rows.values()) - scripts)]
+    faults += [f"docs/ACCOUNTING.md: {r} has no script" for r in sorted(rows) if not rows[r] and r not in NO_SCRIPT]
+    faults += [f"docs/ACCOUNTING.md: {r} has a script, and check_docs.py says that it cannot" for r in sorted(NO_SCRIPT)
+               if rows.get(r)]
+    for name in sorted(scripts):
+        rules, differs = script_rules(name)
+        if not rules:
+            faults.append(f"tests/oracle/scripts/{name}.txt: no rule in its first line")
+        faults += [f"docs/ACCOUNTING.md: {r} does not name {name}.txt" for r in sorted(rules)
+                   if name not in rows.get(r, ())]
+        if differs and name not in elsewhere:
+            faults.append(f"docs/ACCOUNTING.md: the difference that {name}.txt shows is told nowhere")
+    result("every rule names its scripts, and every script its rules", faults)
+
+
 def sources(top):
     found = []
     for folder, _, names in os.walk(os.path.join(ROOT, top)):
@@ -173,6 +212,7 @@ def main():
     build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "build"))
     check_paths()
     check_rules()
+    check_scripts()
     check_options(build)
     check_lists(build)
     print(f"1..{len(results)}")
