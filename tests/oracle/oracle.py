@@ -112,7 +112,7 @@ class Run:
 
 def simulate(script, kind, program, kernel=None):
     """`surety simulate` of SCRIPT as KIND, with programs of the size PROGRAM."""
-    args = [SURETY, "simulate", script.path, "--as", kind]
+    args = [SURETY, "simulate", script.path, "--as", kind, "--overcommit-memory", str(script.mode)]
     if kernel:
         args += ["--kernel", kernel]
     if program:
