@@ -214,6 +214,8 @@ static void completion_operand(void)
 			       "\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n"
 			       "\t\tfi\n\t\t;;\n",
 			       command_table[i].name);
+		if (command_table[i].operands == OPERANDS_SCRIPT)
+			printf("\t%s) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n", command_table[i].name);
 		if (command_table[i].operands != OPERANDS_TOPIC)
 			continue;
 		printf("\t%s) COMPREPLY=($(compgen -W '", command_table[i].name);

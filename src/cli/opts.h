@@ -27,6 +27,8 @@ enum engine_choice {
 	ENGINE_NULL,
 };
 
+enum { SIMULATE_AUTO = 3 }; /* behind the modes in options.def */
+
 /* Sizes are bytes, checked: at least a page where 0 would make no sense, and
  * never beyond INT64_MAX. */
 struct run_opts {
@@ -54,6 +56,19 @@ struct status_opts {
 struct audit_opts {
 	bool json;
 	const char *target; /* as above */
+};
+
+struct simulate_opts {
+	uint64_t limit_bytes;  /* this and the next three: or OPT_UNSET */
+	uint64_t ratio;        /* per cent */
+	uint64_t memory_bytes;
+	uint64_t admin_reserve_bytes, user_reserve_bytes;
+	int mode;              /* enum overcommit, or SIMULATE_AUTO */
+	int as;                /* enum model_as */
+	const char *kernel;    /* "6.12" */
+	uint64_t program_bytes, program_mapped_bytes;
+	bool json;
+	const char *script; /* a file, "-", or NULL */
 };
 
 struct probe_opts {

@@ -10,6 +10,7 @@
 #define OFFSET_OPERANDS_NONE(name) 0
 #define OFFSET_OPERANDS_COMMAND(name) offsetof(union opts, name.command)
 #define OFFSET_OPERANDS_TARGET(name) offsetof(union opts, name.target)
+#define OFFSET_OPERANDS_SCRIPT(name) offsetof(union opts, name.script)
 #define OFFSET_OPERANDS_TOPIC(name) offsetof(union opts, name.topic)
 
 const struct command command_table[COMMAND_NR] = {
@@ -35,6 +36,7 @@ const struct option_row option_table[OPTION_NR] = {
 #define TYPE_OPT_PERCENT uint64_t
 #define TYPE_OPT_CHOICE int
 #define TYPE_OPT_STRING const char *
+#define TYPE_OPT_VERSION const char *
 #define TYPE_OPT_NAME const char *
 #define OPT(command, name, letter, argument, kind, field, preset, group, help, detail)                \
 	_Static_assert(__builtin_types_compatible_p(__typeof__(((union opts *)0)->command.field),        \

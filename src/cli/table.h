@@ -21,6 +21,7 @@ enum operands {
 	OPERANDS_NONE,
 	OPERANDS_COMMAND, /* a command and its arguments, at least one word */
 	OPERANDS_TARGET,  /* at most one: a group or a pid */
+	OPERANDS_SCRIPT,  /* one: a file */
 	OPERANDS_TOPIC,   /* at most one: the name of a command */
 };
 
@@ -33,6 +34,7 @@ enum opt_kind {
 	OPT_PERCENT,       /* a plain number, 1 or more; uint64_t */
 	OPT_CHOICE,        /* one of the words; int, its index */
 	OPT_STRING,        /* not empty; const char * */
+	OPT_VERSION,       /* of a kernel, as 6.12; const char * */
 	OPT_NAME,          /* the name of a group; const char * */
 };
 

@@ -124,6 +124,18 @@ static int read_name(const struct option_row *row, const char *argument, const c
 	return 0;
 }
 
+/* Two numbers of at most four digits each. */
+static int read_version(const struct option_row *row, const char *argument, const char **ret, struct err *err)
+{
+	static const char digits[] = "0123456789";
+	size_t major = strspn(argument, digits), minor = argument[major] ? strspn(argument + major + 1, digits) : 0;
+
+	if (major == 0 || major > 4 || argument[major] != '.' || minor == 0 || minor > 4 || argument[major + 1 + minor])
+		return bad_value(row, argument, "not a version (two numbers, as in 6.12)", err);
+	*ret = argument;
+	return 0;
+}
+
 int value_store(const struct option_row *row, const char *argument, union opts *opts, struct err *err)
 {
 	void *member = (char *)opts + row->offset;
@@ -144,6 +156,8 @@ int value_store(const struct option_row *row, const char *argument, union opts *
 		return read_choice(row, argument, member, err);
 	case OPT_NAME:
 		return read_name(row, argument, member, err);
+	case OPT_VERSION:
+		return read_version(row, argument, member, err);
 	case OPT_STRING:
 		*(const char **)member = argument;
 		return 0;
@@ -175,6 +189,7 @@ int value_preset(enum command_id command, union opts *opts, struct err *err)
 		case OPT_CHOICE:
 		case OPT_STRING:
 		case OPT_NAME:
+		case OPT_VERSION:
 			break; /* false, the first word, NULL: the memset */
 		}
 	}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * do_process: fork, execve, vfork, threads and ends; kernel/fork.c, mm/mmap.c
+ * dup_mmap, fs/exec.c.
+ *
+ * A program is what the model's configuration says: pages that it holds and its
+ * size.  execve is asked in two steps, as the kernel makes it; a supervisor asks
+ * once, before, and then nothing has changed when it refuses.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "model/state.h"
+
+enum { ARGUMENT_PAGES = 1, BSS_GAP_PAGES = 16 };
+
+static void copy_names(const struct model *m, struct process *child, const struct process *parent)
+{
+	size_t regions = (size_t)m->script->nr_regions, objects = (size_t)m->script->nr_objects;
+
+	memcpy(child->region_bytes, parent->region_bytes, regions * sizeof(*child->region_bytes));
+	memcpy(child->has_object, parent->has_object, objects * sizeof(*child->has_object));
+}
+
+void do_fork(struct turn *t)
+{
+	struct model *m = t->m;
+	struct process *child = &m->process[t->op->other];
+	enum overcommit mode = m->config.limit.mode;
+	uint64_t largest, pages = mm_fork_pages(mode, &t->p->mm, &largest);
+
+	if (as_seccomp(m))
+		pages += mm_forced(mode, &t->p->mm);
+	if (!turn_admit_pieces(t, &t->p->mm, RULE_FORK, pages, largest))
+		return;
+	if (mm_fork(&child->mm, &t->p->mm) < 0) {
+		turn_keep(t, -ENOMEM);
+		return;
+	}
+	child->mm.unseen_pages = 0;
+	ledger_join(&child->mm.hold, &m->group);
+	child->alive = true;
+	child->cap_sys_admin = t->p->cap_sys_admin;
+	copy_names(m, child, t->p);
+}
+
+/* The program's bss, beyond what it has of its own. */
+static int map_bss(struct mm *mm, uint64_t start, uint64_t pages)
+{
+	struct mm_vma vma = {
+		.start = start,
+		.end = start + pages,
+		.pgoff = start,
+		.flags = VMA_READ | VMA_WRITE | VMA_ACCOUNT,
+		.inode = MM_NO_INODE,
+	};
+
+	return pages ? mm_insert(mm, &vma) : 0;
+}
+
+/* Old image out, names forgotten, an empty address space in. */
+static void clear_image(struct turn *t)
+{
+	struct process *p = t->p;
+
+	ledger_leave(&p->mm.hold);
+	mm_done(&p->mm);
+	ledger_join(&p->mm.hold, &t->m->group);
+	for (int i = 0; i < t->m->script->nr_regions; i++)
+		p->region_bytes[i] = UNMAPPED;
+	memset(p->has_object, 0, (size_t)t->m->script->nr_objects * sizeof(*p->has_object));
+	settle(t->m);
+}
+
+/* First the argument stack beside the old image, then the rest in place of it. */
+static bool admit_exec_kernel(struct turn *t, uint64_t whole)
+{
+	struct mm *mm = &t->p->mm;
+	struct mm fresh = { 0 };
+
+	if (!turn_admit(t, &fresh, RULE_EXEC_STACK, ARGUMENT_PAGES))
+		return false;
+	clear_image(t);
+	t->out->request_pages = 0;
+	if (turn_admit(t, mm, RULE_EXEC_IMAGE, whole))
+		return true;
+	turn_kill(t, SIGSEGV, RULE_EXEC_IMAGE); /* past the point of no return */
+	return false;
+}
+
+static bool admit_exec_seccomp(struct turn *t, uint64_t whole)
+{
+	uint64_t freed = t->p->mm.hold.pages, beside = ARGUMENT_PAGES + 1;
+	uint64_t net = whole > freed ? whole - freed : 0;
+
+	if (!turn_admit(t, &t->p->mm, RULE_EXEC_IMAGE, net > beside ? net : beside))
+		return false;
+	clear_image(t);
+	return true;
+}
+
+void do_exec(struct turn *t)
+{
+	struct model *m = t->m;
+	uint64_t bss = bytes_to_pages(t->op->size), start = PROGRAM_PAGE + m->config.program_pages + BSS_GAP_PAGES;
+	uint64_t whole = m->config.program_pages + bss;
+
+	if (start + bss > BREAK_PAGE) {
+		turn_fail(t, ENOMEM, RULE_EMPTY);
+		turn_unsure(t); /* no such program can be loaded */
+		return;
+	}
+	if (!(as_seccomp(m) ? admit_exec_seccomp(t, whole) : admit_exec_kernel(t, whole)))
+		return;
+	turn_keep(t, program_map(m, &t->p->mm));
+	turn_keep(t, map_bss(&t->p->mm, start, bss));
+}
+
+/* The child borrows its parent's address space until it has one of its own. */
+void do_spawn(struct turn *t)
+{
+	struct mm fresh = { 0 };
+	uint64_t whole = t->m->config.program_pages;
+
+	if (as_seccomp(t->m)) {
+		(void)turn_admit(t, &t->p->mm, RULE_EXEC_IMAGE, whole + ARGUMENT_PAGES); /* the outcome tells */
+		return;
+	}
+	if (!turn_admit(t, &fresh, RULE_EXEC_STACK, ARGUMENT_PAGES))
+		return;
+	t->out->request_pages = 0;
+	if (turn_admit(t, &fresh, RULE_EXEC_IMAGE, whole + ARGUMENT_PAGES))
+		return;
+	t->out->kind = OUTCOME_SIGNAL; /* of the child */
+	t->out->signal = SIGSEGV;
+}
+
+void do_thread(struct turn *t)
+{
+	turn_ok(t, RULE_FORK_SHARED_SPACE);
+}
+
+void do_exit(struct turn *t)
+{
+	turn_ok(t, RULE_EXIT);
+	process_end(t, t->p);
+}
+
+void do_drop(struct turn *t)
+{
+	t->p->cap_sys_admin = false;
+	turn_ok(t, RULE_ADMIN_RESERVE);
+}
