@@ -22,7 +22,10 @@
 #include "director.h"
 #include "tally.h"
 
-enum { ANSWER_MS = 120 * 1000 }; /* an emulated machine is slow */
+enum {
+	ANSWER_MS = 120 * 1000,	/* an emulated machine is slow */
+	STACK_LIMIT = 1 << 30,	/* RLIMIT_STACK, the simulator's too: the script's limit is to decide */
+};
 
 struct member crew[PROCESSES];
 int crew_size;
@@ -48,12 +51,12 @@ static void be_first(const char *program)
 	char *argv[] = { "perform", "--worker", process, NULL };
 	char *envp[] = { NULL };
 	/* Transparent huge pages would let a read fault decide about a charge. */
-	const struct rlimit stack = { .rlim_cur = 1UL << 30, .rlim_max = RLIM_INFINITY };
+	const struct rlimit stack = { .rlim_cur = STACK_LIMIT, .rlim_max = STACK_LIMIT };
 	const struct rlimit core = { 0 };
 
 	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* a kernel without them has no such call */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);	     /* best effort: an end of the socket ends it as well */
-	if (setrlimit(RLIMIT_STACK, &stack) && setrlimit(RLIMIT_STACK, &(struct rlimit){ 1UL << 30, 1UL << 30 }))
+	if (setrlimit(RLIMIT_STACK, &stack))
 		_exit(98);
 	(void)setrlimit(RLIMIT_CORE, &core); /* only tidiness */
 	execve(program, argv, envp);

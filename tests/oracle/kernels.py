@@ -47,7 +47,7 @@ def derive(version, build, texts, timeout=900, memory="512M"):
             with open(os.path.join(folder, name), "w") as f:
                 f.write(text)
         guest = Guest(version, build,
-                      ["batch", str(SCRIPT_SECONDS), "/scripts", "/bin/perform", "--files", "/tmp", "--kernel-limit",
+                      ["batch", str(SCRIPT_SECONDS), "/scripts", "/bin/perform", "--files", "/", "--kernel-limit",
                        "--meminfo"],
                       [*programs, (folder, "/scripts")], memory=memory, cpus=CPUS, append=MACHINE, timeout=timeout)
         result = guest.run()

@@ -67,11 +67,20 @@ class Script:
                 self.kernel = tuple(map(int, words[1].split(".")))
 
     def text(self, line):
-        return self.lines[line - 1].strip()
+        return self.lines[line - 1].strip() if line <= len(self.lines) else "no such line"
 
 
 def scripts():
     return [Script(path) for path in sorted(glob.glob(os.path.join(SCRIPTS, "*.txt")))]
+
+
+def this_kernel():
+    return ".".join(re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+
+
+def newest(script):
+    """A kernel that SCRIPT can be simulated for."""
+    return "%d.%d" % max((6, 18), script.kernel)
 
 
 class Run:
