@@ -13,7 +13,7 @@ define configure
 		{ meson configure --clearcache $(1) && meson setup --reconfigure $(1) >/dev/null; }
 endef
 
-.PHONY: all deps build demo demo-servers check check-sanitize soak bench install clean
+.PHONY: all deps build demo demo-servers check check-sanitize oracle oracle-keep guest soak bench install clean
 
 all: build
 
@@ -43,6 +43,19 @@ check-sanitize:
 	$(call configure,build-asan,-Db_sanitize=address$(comma)undefined -Dstatic=false)
 	@ninja -C build-asan
 	@tests/run --build build-asan --suite unit,parse,fuzz
+
+# Packaged kernels in emulated machines perform the written scripts.
+oracle: guest
+	@tests/run --build $(BUILD) --suite guest
+
+# After a look at what has changed: their results are what make check compares with.
+oracle-keep: guest
+	@tests/oracle/written --build $(BUILD) --keep
+
+guest:
+	@tools/deps.sh build test guest
+	$(call configure,$(BUILD))
+	@ninja -C $(BUILD)
 
 # stress-ng's classes for a minute each
 soak: build
