@@ -57,35 +57,39 @@ void do_resize(struct turn *t)
 	inode->size_bytes = t->op->size;
 }
 
-/* What the seccomp engine asks for: it does not know which pages are there. */
-static void compare_estimate(struct turn *t, uint64_t missing, uint64_t span, uint64_t size_pages)
+/* What the seccomp engine asks for: it knows how many pages are there, not which. */
+static uint64_t estimate(const struct turn *t, uint64_t size_bytes)
 {
-	uint64_t holes = inode_holes(t->m, t->op->object, size_pages, UINT64_MAX);
-	uint64_t asks = span < holes ? span : holes;
+	const struct script_op *op = t->op;
+	const struct inode *inode = &t->m->inode[op->object];
+	uint64_t span = bytes_to_pages(op->size + (op->object_offset & (PAGE_BYTES - 1)));
+	uint64_t holes = inode_holes(t->m, op->object, bytes_to_pages(size_bytes), UINT64_MAX);
+	uint64_t promised = inode_holes(t->m, op->object, bytes_to_pages(inode->size_bytes),
+					inode_mapped_pages(t->m, op->object));
+	uint64_t pages = span < holes ? span : holes;
 
-	if (asks != missing && model_room_pages(t->m, t->op->process) <= asks)
-		turn_unsure(t);
+	if (t->m->config.limit.mode != OVERCOMMIT_NEVER)
+		promised = 0;
+	return pages > promised ? pages - promised : 0;
 }
 
 /* All or nothing: shmem_fallocate() takes back what it had added. */
 static bool admit_allocate(struct turn *t, struct page_range at, uint64_t size_bytes)
 {
 	struct inode *inode = inode_of(t);
-	uint64_t missing = at.end - at.start - pageset_count(&inode->pages, at.start, at.end), promised = 0;
+	uint64_t missing = at.end - at.start - pageset_count(&inode->pages, at.start, at.end);
 
-	if (as_seccomp(t->m)) {
-		promised = inode_holes(t->m, t->op->object, bytes_to_pages(inode->size_bytes),
-				       inode_mapped_pages(t->m, t->op->object));
-		compare_estimate(t, missing, at.end - at.start, bytes_to_pages(size_bytes));
-		inode->known = true;
-	}
 	turn_ok(t, RULE_SHMEM_PAGES);
-	if (missing <= promised)
+	if (as_seccomp(t->m)) {
+		inode->known = true;
+		missing = estimate(t, size_bytes);
+	}
+	if (missing == 0)
 		return true;
-	if (t->m->config.limit.mode == OVERCOMMIT_NEVER || as_seccomp(t->m)) {
-		if (turn_admit(t, &t->p->mm, RULE_SHMEM_PAGES, missing - promised))
+	if (t->m->config.limit.mode != OVERCOMMIT_NEVER && !as_seccomp(t->m)) {
+		if (turn_admit_each(t, &t->p->mm, RULE_SHMEM_PAGES, missing) == missing)
 			return true;
-	} else if (turn_admit_each(t, &t->p->mm, RULE_SHMEM_PAGES, missing) == missing) {
+	} else if (turn_admit(t, &t->p->mm, RULE_SHMEM_PAGES, missing)) {
 		return true;
 	}
 	turn_fail(t, ENOSPC, RULE_SHMEM_PAGES);

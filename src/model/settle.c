@@ -105,8 +105,9 @@ void settle(struct model *m)
 			evict(inode);
 		settle_inode(m, inode);
 		/* A file that nobody has open, and whose name the engine has not learned. */
-		if (inode->linked && !inode->segment && !inode->known && !is_open(m, (int)i) && !is_mapped(m, (int)i))
-			inode->unseen_pages = inode->hold.pages;
+		if (as_seccomp(m) && inode->linked && !inode->segment && !inode->known && !is_open(m, (int)i) &&
+		    !is_mapped(m, (int)i))
+			ledger_set(&inode->hold, 0);
 		if (as_seccomp(m))
 			m->reserved += inode_reserved(m, (int)i);
 	}
