@@ -41,17 +41,18 @@ sqlite3          sqlite3       tests: real program
 golang-go        go            tests: a runtime that makes its own calls
 postgresql       -             tests: the demo on a database server
 stress-ng        stress-ng     tests: memory and processes at the limit
-'
-list_bench='
-postgresql       -             bench: a database under load
-binutils-source  -             bench: a real C library to make
-make             make          bench: makes it
+cpio             cpio          tests: reads the archive that a test guest starts from
 '
 list_guest='
 qemu-system-x86  qemu-system-x86_64  emulates the machine that packaged kernels are tested on
 '
 list_demo='
 python3          python3       the job that the demo runs
+'
+list_bench='
+postgresql       -             bench: a database under load
+binutils-source  -             bench: a real C library to make
+make             make          bench: makes it
 '
 list_servers='
 python3          python3       runs the demos on real servers
