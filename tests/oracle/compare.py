@@ -35,7 +35,7 @@ def kernel(tap, script, version, run):
         tap.ok(False, what, "it has no kept result (make oracle-keep)")
         return
     if run.skipped:
-        tap.skip(what, run.skipped)
+        tap.ok(tuple(map(int, version.split("."))) < script.kernel, what + ": not performed", run.skipped)
         return
     if "kernel" in script.differs:
         return
