@@ -43,16 +43,12 @@ static void note_regions(struct turn *t, const struct remap *r)
 		*old = UNMAPPED;
 }
 
-/* mremap finds one mapping at the old address, and all of the old range in it. */
+/* To grow or to move, all of the old range has to be in one mapping. */
 static size_t find_old(struct turn *t, const struct remap *r)
 {
 	struct mm *mm = &t->p->mm;
 	size_t i = mm_find(mm, r->old.start);
 
-	if (i == mm->nr || mm->vma[i].start > r->old.start) {
-		turn_fail(t, EFAULT, RULE_EMPTY);
-		return mm->nr;
-	}
 	if (mm->vma[i].end < r->old.end) {
 		/* The kernel may have merged what is two here, and since 6.17 it moves several. */
 		turn_fail(t, EFAULT, RULE_EMPTY);
@@ -91,21 +87,18 @@ static void grow_in_place(struct turn *t, const struct remap *r, size_t i)
 
 static void remap_in_place(struct turn *t, const struct remap *r)
 {
-	size_t i;
+	size_t i = mm_find(&t->p->mm, r->old.start);
 
-	i = find_old(t, r);
-	if (i == t->p->mm.nr)
-		return;
-	/* Without an old length only a move can be meant, of shared memory. */
 	if (r->old_pages == 0) {
+		/* Without an old length only a move can be meant, of shared memory. */
 		turn_fail(t, t->p->mm.vma[i].flags & VMA_SHARED ? ENOMEM : EINVAL, RULE_EMPTY);
 		return;
 	}
-	if (r->new_pages > r->old_pages) {
-		grow_in_place(t, r, i);
-	} else {
+	if (r->new_pages <= r->old_pages) {
 		turn_ok(t, RULE_MREMAP_MOVE);
 		shrink(t, r);
+	} else if (find_old(t, r) == i) {
+		grow_in_place(t, r, i);
 	}
 	if (t->out->kind == OUTCOME_OK)
 		note_regions(t, r);
@@ -158,14 +151,10 @@ static bool admit_move(struct turn *t, const struct mm_vma *vma, const struct ch
 static bool clear_target(struct turn *t, const struct remap *r)
 {
 	struct mm *mm = &t->p->mm;
-	size_t i = mm_find(mm, r->old.start);
-	struct charge charge = { 0 };
+	struct charge charge = remap_charge(t, &mm->vma[mm_find(mm, r->old.start)], r);
 
-	if (as_seccomp(t->m) && i < mm->nr && mm->vma[i].start <= r->old.start) {
-		charge = remap_charge(t, &mm->vma[i], r);
-		if (charge.pages && !turn_admit(t, mm, charge.rule, charge.pages))
-			return false;
-	}
+	if (as_seccomp(t->m) && charge.pages && !turn_admit(t, mm, charge.rule, charge.pages))
+		return false;
 	turn_keep(t, mm_unmap(mm, r->to, r->to + r->new_pages));
 	settle_mm(t->m, mm);
 	return true;
@@ -221,6 +210,8 @@ void do_remap(struct turn *t)
 	r.to = r.move ? t->m->region_page[op->new_region] : r.old.start;
 	if (r.new_pages == 0)
 		turn_fail(t, EINVAL, RULE_EMPTY);
+	else if (mm_is_free(&t->p->mm, r.old.start, r.old.start + 1))
+		turn_fail(t, EFAULT, RULE_EMPTY); /* before anything is unmapped */
 	else if (r.move)
 		remap_move(t, &r);
 	else
