@@ -71,6 +71,24 @@ struct simulate_opts {
 	const char *script; /* a file, "-", or NULL */
 };
 
+/* In the order of the words in options.def, as enum look_key (look/look.h) is. */
+enum ps_by {
+	PS_BY_PROCESS,
+	PS_BY_CGROUP,
+	PS_BY_USER,
+	PS_BY_EXE,
+};
+
+struct ps_opts {
+	bool exact, human, tree, json;
+	int by;              /* enum ps_by */
+	int sort;            /* enum look_key */
+	uint64_t lines;      /* or OPT_UNSET */
+	const char *cgroup;  /* or NULL */
+	const char *user;    /* or NULL */
+	const char *target;  /* a pid; or NULL */
+};
+
 struct probe_opts {
 	bool json;
 	int engine; /* enum engine_choice */

@@ -34,9 +34,11 @@ const struct option_row option_table[OPTION_NR] = {
 #define TYPE_OPT_SIZE_POSITIVE uint64_t
 #define TYPE_OPT_KIB_POSITIVE uint64_t
 #define TYPE_OPT_PERCENT uint64_t
+#define TYPE_OPT_COUNT uint64_t
 #define TYPE_OPT_CHOICE int
 #define TYPE_OPT_STRING const char *
 #define TYPE_OPT_VERSION const char *
+#define TYPE_OPT_WORD const char *
 #define TYPE_OPT_NAME const char *
 #define OPT(command, name, letter, argument, kind, field, preset, group, help, detail)                \
 	_Static_assert(__builtin_types_compatible_p(__typeof__(((union opts *)0)->command.field),        \

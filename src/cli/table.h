@@ -32,8 +32,10 @@ enum opt_kind {
 	OPT_SIZE_POSITIVE, /* a page or more; uint64_t bytes */
 	OPT_KIB_POSITIVE,  /* a plain number of KiB, a page or more; uint64_t bytes */
 	OPT_PERCENT,       /* a plain number, 1 or more; uint64_t */
+	OPT_COUNT,         /* a plain number, 1 or more; uint64_t */
 	OPT_CHOICE,        /* one of the words; int, its index */
-	OPT_STRING,        /* not empty; const char * */
+	OPT_STRING,        /* the name of a file, not empty; const char * */
+	OPT_WORD,          /* not empty, and no file; const char * */
 	OPT_VERSION,       /* of a kernel, as 6.12; const char * */
 	OPT_NAME,          /* the name of a group; const char * */
 };

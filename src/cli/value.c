@@ -84,6 +84,21 @@ static int read_percent(const struct option_row *row, const char *argument, uint
 	return 0;
 }
 
+static int read_count(const struct option_row *row, const char *argument, uint64_t *ret, struct err *err)
+{
+	uint64_t number;
+	int r = number_parse(argument, &number);
+
+	if (r == -EINVAL)
+		return bad_value(row, argument, "not a whole number (1 or more)", err);
+	if (r < 0 || number > INT32_MAX)
+		return bad_value(row, argument, "too large (at most 2147483647)", err);
+	if (number == 0)
+		return bad_value(row, argument, "it is 0 (1 or more)", err);
+	*ret = number;
+	return 0;
+}
+
 static int read_choice(const struct option_row *row, const char *argument, int *ret, struct err *err)
 {
 	char word[WORD_MAX], why[128], *end = why;
@@ -152,6 +167,8 @@ int value_store(const struct option_row *row, const char *argument, union opts *
 		return read_bytes(row, argument, member, err);
 	case OPT_PERCENT:
 		return read_percent(row, argument, member, err);
+	case OPT_COUNT:
+		return read_count(row, argument, member, err);
 	case OPT_CHOICE:
 		return read_choice(row, argument, member, err);
 	case OPT_NAME:
@@ -159,10 +176,22 @@ int value_store(const struct option_row *row, const char *argument, union opts *
 	case OPT_VERSION:
 		return read_version(row, argument, member, err);
 	case OPT_STRING:
+	case OPT_WORD:
 		*(const char **)member = argument;
 		return 0;
 	}
 	return err_set(err, EXIT_SURETY, "bad --%s '%s': it has no kind (this is a bug)", row->name, argument);
+}
+
+int value_pid(const char *word, pid_t *ret, struct err *err)
+{
+	uint64_t number;
+
+	if (number_parse(word, &number) < 0 || number == 0 || number > INT32_MAX)
+		return err_set(err, EXIT_SURETY, "bad process id '%s': not a whole number (ps lists them)",
+			       quote_word(word).text);
+	*ret = (pid_t)number;
+	return 0;
 }
 
 int value_preset(enum command_id command, union opts *opts, struct err *err)
@@ -183,11 +212,13 @@ int value_preset(enum command_id command, union opts *opts, struct err *err)
 		case OPT_SIZE_POSITIVE:
 		case OPT_KIB_POSITIVE:
 		case OPT_PERCENT:
+		case OPT_COUNT:
 			*(uint64_t *)((char *)opts + row->offset) = OPT_UNSET;
 			break;
 		case OPT_FLAG:
 		case OPT_CHOICE:
 		case OPT_STRING:
+		case OPT_WORD:
 		case OPT_NAME:
 		case OPT_VERSION:
 			break; /* false, the first word, NULL: the memset */

@@ -5,6 +5,8 @@
 #ifndef SURETY_CLI_VALUE_H
 #define SURETY_CLI_VALUE_H
 
+#include <sys/types.h>
+
 #include "base/err.h"
 #include "cli/opts.h"
 #include "cli/table.h"
@@ -20,6 +22,9 @@ struct quoted quote_word(const char *word);
 /* Stores ARGUMENT (NULL for a flag) in the member of OPTS that ROW names.
  * Returns 0, or -1 with ERR set and OPTS untouched. */
 int value_store(const struct option_row *row, const char *argument, union opts *opts, struct err *err);
+
+/* A word that must be the id of a process.  Returns 0, or -1 with ERR set. */
+int value_pid(const char *word, pid_t *ret, struct err *err);
 
 /* Gives every option of COMMAND its default. */
 int value_preset(enum command_id command, union opts *opts, struct err *err);

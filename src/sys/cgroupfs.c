@@ -26,6 +26,7 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "sys/mountinfo.h"
 
 enum { SOURCE_BYTES = sizeof(((struct memory_totals *)0)->source) };
 
@@ -214,55 +215,6 @@ static int find_path(const char *root, pid_t pid, bool v2, char *ret)
 	return r;
 }
 
-/* mountinfo writes blank, tab, newline and backslash as \ooo. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	while (*text) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' && text[2] <= '7' &&
-		    text[3] >= '0' && text[3] <= '7') {
-			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
-			text += 4;
-		} else {
-			*to++ = *text++;
-		}
-	}
-	*to = '\0';
-}
-
-struct mount {
-	char *root, *point, *fstype, *super;
-};
-
-/* 36 35 98:0 /root /point opts [optional fields] - fstype source super */
-static bool split_mount(char *line, struct mount *ret)
-{
-	char *save = NULL, *word;
-	char *fields[5];
-	int i;
-
-	for (i = 0; i < 5; i++) {
-		fields[i] = strtok_r(i ? NULL : line, " ", &save);
-		if (!fields[i])
-			return false;
-	}
-	do {
-		word = strtok_r(NULL, " ", &save);
-	} while (word && strcmp(word, "-"));
-	ret->root = fields[3];
-	ret->point = fields[4];
-	ret->fstype = strtok_r(NULL, " ", &save);
-	if (!ret->fstype || !strtok_r(NULL, " ", &save))
-		return false;
-	ret->super = strtok_r(NULL, " ", &save);
-	if (!ret->super)
-		return false;
-	unescape(ret->root);
-	unescape(ret->point);
-	return true;
-}
-
 static bool climbs(const char *path)
 {
 	const char *at = path;
@@ -318,7 +270,7 @@ static int find_place(const struct view *view, const char *path, bool v2, struct
 		const char *rest;
 		struct mount mount;
 
-		if (!split_mount(line, &mount) || strcmp(mount.fstype, v2 ? "cgroup2" : "cgroup"))
+		if (!mountinfo_split(line, &mount) || strcmp(mount.fstype, v2 ? "cgroup2" : "cgroup"))
 			continue;
 		if (!v2 && !list_has(mount.super, "memory"))
 			continue;
@@ -470,4 +422,21 @@ int cgroupfs_memory_totals(const char *root, pid_t pid, struct memory_totals *re
 	apply(&limits, &totals);
 	*ret = totals;
 	return 0;
+}
+
+int cgroupfs_path(const char *root, pid_t pid, char *buf, size_t size)
+{
+	char path[PATH_MAX];
+	int r = find_path(root, pid, true, path);
+
+	/* v2 is mounted beside v1 on many hosts, with every process in its root */
+	if (r == 0 || (r > 0 && !strcmp(path, "/"))) {
+		int v1 = find_path(root, pid, false, path);
+
+		if (v1 > 0)
+			r = v1;
+	}
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	return format_path(buf, size, path, "", "");
 }

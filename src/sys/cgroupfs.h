@@ -5,6 +5,7 @@
 #ifndef SURETY_SYS_CGROUPFS_H
 #define SURETY_SYS_CGROUPFS_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,5 +23,10 @@ struct memory_totals {
  * count.  ROOT is prefixed to every path ("" for the real system; a fixture
  * tree in tests).  Returns 0 or -errno. */
 int cgroupfs_memory_totals(const char *root, pid_t pid, struct memory_totals *ret);
+
+/* Writes the cgroup of PID: its path in v2, or in v1's memory hierarchy where
+ * v2 has it in the root.  Returns 0, -ENOENT (in none, or gone), -ENAMETOOLONG
+ * or -errno. */
+int cgroupfs_path(const char *root, pid_t pid, char *buf, size_t size);
 
 #endif

@@ -35,6 +35,18 @@ ERRORS = [
     ([""], "unknown command '': surety has none of that name "
            "(to start a program: surety run --limit 256M -- CMD)"),
 
+    # ps
+    (["ps", "abc"], "bad process id 'abc': not a whole number (ps lists them)"),
+    (["ps", "0"], "bad process id '0': not a whole number (ps lists them)"),
+    (["ps", "2147483647"], "no process '2147483647': it is not running (ps lists those that are)"),
+    (["ps", "--user", "no-such\x1buser"], "no user 'no-such?user': /etc/passwd has no such name (give its number)"),
+    (["ps", "--tree", "--by", "user"], "cannot use '--tree': it has a row for each process (leave out --by)"),
+    (["ps", "--lines", "0"], "bad --lines '0': it is 0 (1 or more)"),
+    (["ps", "--lines", "x"], "bad --lines 'x': not a whole number (1 or more)"),
+    (["ps", "--lines", "2147483648"], "bad --lines '2147483648': too large (at most 2147483647)"),
+    (["ps", "--sort", "size"], "bad --sort 'size': not one of the values it takes "
+                               "(committed, used, unused, noreserve, stacks, pid)"),
+
     # options that are none
     (["run", "--limti", "64M"] + CMD, "unknown option '--limti': surety run does not have it (did you mean --limit?)"),
     (["run", "--lim", "64M"] + CMD, "unknown option '--lim': surety run does not have it (did you mean --limit?)"),
