@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "cli/amount.h"
 #include "cli/cmd.h"
 #include "cli/ps.h"
 #include "cli/value.h"
@@ -71,9 +72,7 @@ static int show(struct ps_view *view, struct look *l, struct err *err)
 		ps_print_json(view);
 	else
 		ps_print_text(view);
-	if (fflush(stdout) || ferror(stdout))
-		return err_set(err, EXIT_SURETY, "cannot write 'standard output': %s (is the disk full?)", strerror(errno));
-	return 0;
+	return output_end(err);
 }
 
 int cmd_ps(const struct ps_opts *opts, struct err *err)

@@ -89,6 +89,14 @@ struct ps_opts {
 	const char *target;  /* a pid; or NULL */
 };
 
+enum { MAPS_MODE_HOST = 3 };
+
+struct maps_opts {
+	int mode; /* enum overcommit, or MAPS_MODE_HOST */
+	bool human, json;
+	const char *target; /* a pid; or NULL */
+};
+
 struct probe_opts {
 	bool json;
 	int engine; /* enum engine_choice */

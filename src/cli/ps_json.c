@@ -6,31 +6,8 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
-#include "base/cleanup.h"
+#include "cli/amount.h"
 #include "cli/ps.h"
-#include "report/escape.h"
-
-static json_t *bytes(uint64_t pages)
-{
-	uint64_t n = pages_to_bytes(pages);
-
-	return json_integer(n > INT64_MAX ? INT64_MAX : (json_int_t)n);
-}
-
-/* null for what is not known. */
-static json_t *text(const char *s)
-{
-	autofree char *safe = s[0] ? escape_utf8(s) : NULL;
-
-	return safe ? json_string(safe) : json_null();
-}
-
-static void emit(json_t *object)
-{
-	json_dumpf(object, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(object);
-}
 
 static json_t *row(const char *kind)
 {
@@ -40,11 +17,11 @@ static json_t *row(const char *kind)
 static void set_sum(json_t *object, const struct look_sum *sum, bool exact)
 {
 	json_object_set_new(object, "threads", json_integer(sum->threads));
-	json_object_set_new(object, "committed_bytes", bytes(sum->committed));
-	json_object_set_new(object, "used_bytes", bytes(sum->used));
-	json_object_set_new(object, "unused_bytes", bytes(look_unused(sum->committed, sum->used)));
-	json_object_set_new(object, "noreserve_bytes", exact ? bytes(sum->noreserve) : json_null());
-	json_object_set_new(object, "stacks_bytes", bytes(sum->stacks));
+	json_object_set_new(object, "committed_bytes", amount_json(sum->committed));
+	json_object_set_new(object, "used_bytes", amount_json(sum->used));
+	json_object_set_new(object, "unused_bytes", amount_json(look_unused(sum->committed, sum->used)));
+	json_object_set_new(object, "noreserve_bytes", exact ? amount_json(sum->noreserve) : json_null());
+	json_object_set_new(object, "stacks_bytes", amount_json(sum->stacks));
 }
 
 static void emit_process(const struct ps_view *view, const struct look_process *p)
@@ -59,15 +36,15 @@ static void emit_process(const struct ps_view *view, const struct look_process *
 	json_object_set_new(object, "ppid", json_integer(p->ppid));
 	json_object_set_new(object, "space_of", json_integer(p->space_of));
 	json_object_set_new(object, "uid", json_integer(p->uid));
-	json_object_set_new(object, "user", text(users_name(&view->users, p->uid, user)));
-	json_object_set_new(object, "comm", text(p->comm));
-	json_object_set_new(object, "cgroup", text(names_text(names, p->cgroup)));
-	json_object_set_new(object, "exe", text(names_text(names, p->exe)));
+	json_object_set_new(object, "user", name_json(users_name(&view->users, p->uid, user)));
+	json_object_set_new(object, "comm", name_json(p->comm));
+	json_object_set_new(object, "cgroup", name_json(names_text(names, p->cgroup)));
+	json_object_set_new(object, "exe", name_json(names_text(names, p->exe)));
 	set_sum(object, &sum, p->flags & LOOK_EXACT);
 	json_object_set_new(object, "exact", json_boolean(p->flags & LOOK_EXACT));
 	json_object_set_new(object, "denied", json_boolean(p->flags & LOOK_DENIED));
 	json_object_set_new(object, "moving", json_boolean(p->flags & LOOK_MOVING));
-	emit(object);
+	json_line(object);
 }
 
 static void emit_group(const struct ps_view *view, const struct look_group *g)
@@ -77,11 +54,11 @@ static void emit_group(const struct ps_view *view, const struct look_group *g)
 	char user[USER_NAME_MAX];
 
 	json_object_set_new(object, "name",
-			    text(view->opts->by == PS_BY_USER ? users_name(&view->users, g->uid, user) :
+			    name_json(view->opts->by == PS_BY_USER ? users_name(&view->users, g->uid, user) :
 								names_text(&view->look->names, g->name)));
 	json_object_set_new(object, "processes", json_integer(g->sum.processes));
 	set_sum(object, &g->sum, view->opts->exact);
-	emit(object);
+	json_line(object);
 }
 
 static void emit_object(const struct look_object *x)
@@ -89,13 +66,13 @@ static void emit_object(const struct look_object *x)
 	json_t *object = row("object");
 
 	json_object_set_new(object, "kind", json_string(ps_object_kind(x->kind)));
-	json_object_set_new(object, "name", text(x->name));
-	json_object_set_new(object, "charged_bytes", bytes(x->charged));
-	json_object_set_new(object, "size_bytes", x->kind == LOOK_TMPFS ? json_null() : bytes(x->size));
-	json_object_set_new(object, "touched_bytes", bytes(x->touched));
+	json_object_set_new(object, "name", name_json(x->name));
+	json_object_set_new(object, "charged_bytes", amount_json(x->charged));
+	json_object_set_new(object, "size_bytes", x->kind == LOOK_TMPFS ? json_null() : amount_json(x->size));
+	json_object_set_new(object, "touched_bytes", amount_json(x->touched));
 	json_object_set_new(object, "holders", json_integer(x->holders));
 	json_object_set_new(object, "pid", x->holder ? json_integer(x->holder) : json_null());
-	emit(object);
+	json_line(object);
 }
 
 static void emit_total(const struct ps_view *view)
@@ -112,7 +89,7 @@ static void emit_total(const struct ps_view *view)
 				      (int)m->smaps, "moving", (int)m->moving, "files", (int)m->files, "objects",
 				      (int)m->objects, "filesystems", (int)m->filesystems, "hidepid", m->hidden,
 				      "pid_namespace", m->namespace, "kcmp", m->kcmp));
-	emit(object);
+	json_line(object);
 }
 
 static void emit_host(const struct ps_view *view)
@@ -124,11 +101,11 @@ static void emit_host(const struct ps_view *view)
 	json_object_set_new(object, "CommitLimit", json_integer((json_int_t)l->after.commit_limit_bytes));
 	json_object_set_new(object, "Committed_AS", json_integer((json_int_t)l->after.committed_bytes));
 	json_object_set_new(object, "Committed_AS_before", json_integer((json_int_t)l->before.committed_bytes));
-	json_object_set_new(object, "processes_bytes", bytes(look_sum(l).committed));
-	json_object_set_new(object, "shared_memory_bytes", bytes(look_objects_charged(l)));
+	json_object_set_new(object, "processes_bytes", amount_json(look_sum(l).committed));
+	json_object_set_new(object, "shared_memory_bytes", amount_json(look_objects_charged(l)));
 	json_object_set_new(object, "held_by_none_bytes",
 			    json_integer((json_int_t)(ps_unheld_pages(view) * (int64_t)PAGE_BYTES)));
-	emit(object);
+	json_line(object);
 }
 
 void ps_print_json(const struct ps_view *view)

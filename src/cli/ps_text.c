@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "cli/amount.h"
 #include "cli/ps.h"
 #include "report/escape.h"
 
@@ -16,11 +17,7 @@ enum { OBJECTS_SHOWN = 10, TREE_DEPTH_SHOWN = 20 };
 
 static const char *amount(const struct ps_view *view, uint64_t pages, char buf[BYTES_FORMAT_MAX])
 {
-	if (view->opts->human)
-		bytes_format(pages_to_bytes(pages), buf);
-	else
-		snprintf(buf, BYTES_FORMAT_MAX, "%" PRIu64, pages_to_kib(pages));
-	return buf;
+	return amount_text(pages, view->opts->human, buf);
 }
 
 /* With its unit. */

@@ -47,6 +47,13 @@ ERRORS = [
     (["ps", "--sort", "size"], "bad --sort 'size': not one of the values it takes "
                                "(committed, used, unused, noreserve, stacks, pid)"),
 
+    # maps
+    (["maps"], "no process given: surety maps has nothing to show (surety maps PID)"),
+    (["maps", "1x"], "bad process id '1x': not a whole number (ps lists them)"),
+    (["maps", "2147483647"], "no process '2147483647': it is not running (surety ps lists those that are)"),
+    (["maps", "--overcommit-memory", "3", "1"],
+     "bad --overcommit-memory '3': not one of the values it takes (0, 1, 2, host)"),
+
     # options that are none
     (["run", "--limti", "64M"] + CMD, "unknown option '--limti': surety run does not have it (did you mean --limit?)"),
     (["run", "--lim", "64M"] + CMD, "unknown option '--lim': surety run does not have it (did you mean --limit?)"),
