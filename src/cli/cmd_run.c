@@ -40,7 +40,7 @@ static const struct engine_ops *choose_engine(int choice)
 	return choice == ENGINE_NULL ? &engine_null : &engine_seccomp;
 }
 
-int cmd_run(const struct run_opts *opts, struct err *err)
+int run_command(const struct run_opts *opts, job_ended_fn *ended, void *ctx, struct err *err)
 {
 	char path[4096], pid_name[16];
 	int foreign_fds[FOREIGN_FDS_MAX + 1];
@@ -52,6 +52,8 @@ int cmd_run(const struct run_opts *opts, struct err *err)
 		.path = path,
 		.signals = &original,
 		.foreign_fds = foreign_fds,
+		.ended = ended,
+		.ended_ctx = ctx,
 	};
 	int status;
 
@@ -72,4 +74,9 @@ int cmd_run(const struct run_opts *opts, struct err *err)
 		return err_set(err, EXIT_SURETY, "cannot start the supervisor of '%s': %s (try again)", opts->command[0],
 			       strerror(errno));
 	return status >= 0 ? status : job_run(&job, err);
+}
+
+int cmd_run(const struct run_opts *opts, struct err *err)
+{
+	return run_command(opts, NULL, NULL, err);
 }

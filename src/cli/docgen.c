@@ -204,7 +204,7 @@ static void completion_operand(void)
 	printf("# The operands of command $1 begin with word $2.\n"
 	       "_surety_operand()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]-}\n\n\tcase $1 in\n");
 	for (size_t i = 0; i < COMMAND_NR; i++) {
-		if (command_table[i].operands == OPERANDS_COMMAND)
+		if (operands_run(command_table[i].operands))
 			printf("\t%s)\n"
 			       "\t\tif declare -F _command_offset >/dev/null; then\n"
 			       "\t\t\t_command_offset \"$2\"\n"

@@ -182,6 +182,8 @@ static int live(struct state *s, struct err *err)
 	reporter_close(&s->job->reporter, st.refusals);
 	if (s->job->ops->load_refused(s->engine, err))
 		return -1;
+	if (s->job->ended)
+		s->job->ended(s->job->ended_ctx, s->main_status, &st);
 	if (s->job->opts->summary)
 		print_summary(s, &st);
 	return exit_status(s);

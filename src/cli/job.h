@@ -10,6 +10,10 @@
 #include "cli/reporter.h"
 #include "engine/engine.h"
 
+/* Told once, when the last process has ended: how the command did (as wait(2)
+ * has it) and the figures at the end. */
+typedef void job_ended_fn(void *ctx, int wait_status, const struct engine_status *st);
+
 struct job {
 	const struct run_opts *opts;
 	const struct engine_ops *ops;
@@ -18,11 +22,16 @@ struct job {
 	struct limit limit;
 	const sigset_t *signals; /* mask that the command starts with */
 	struct reporter reporter;
+	job_ended_fn *ended; /* or NULL */
+	void *ended_ctx;
 	int guard_fd;          /* hangs up when the guard is gone */
 	const int *foreign_fds; /* inherited, for the command only; -1 ends */
 };
 
 /* Runs it.  Returns the exit status to end with, or -1 with ERR set. */
 int job_run(struct job *job, struct err *err);
+
+/* The whole of surety run, from the options to the exit status. */
+int run_command(const struct run_opts *opts, job_ended_fn *ended, void *ctx, struct err *err);
 
 #endif

@@ -97,6 +97,13 @@ struct maps_opts {
 	const char *target; /* a pid; or NULL */
 };
 
+struct check_opts {
+	uint64_t headroom; /* per cent */
+	uint64_t lines;
+	bool human, json;
+	char **command; /* or NULL: the host */
+};
+
 struct probe_opts {
 	bool json;
 	int engine; /* enum engine_choice */

@@ -163,8 +163,9 @@ static int take_command(struct cursor *c)
 
 	if (c->next == c->argc)
 		return err_set(c->err, EXIT_SURETY,
-			       "no command given: surety run has nothing to start "
-			       "(put it after the options: surety run --limit 256M -- CMD)");
+			       "no command given: surety %s has nothing to start "
+			       "(put it after the options: surety %s -- CMD)", c->command->name,
+			       c->command->operands == OPERANDS_COMMAND ? "run --limit 256M" : c->command->name);
 	if (c->argv[c->next][0] == '\0')
 		return err_set(c->err, EXIT_NOT_FOUND, "cannot run '': the command is empty (is a variable unset?)");
 	*(char ***)member = c->argv + c->next;
@@ -202,7 +203,7 @@ static int check_run(const struct run_opts *run, struct err *err)
 
 static int parse_command(struct cursor *c)
 {
-	bool runs = c->command->operands == OPERANDS_COMMAND, options_end = false;
+	bool runs = operands_run(c->command->operands), options_end = false;
 
 	if (value_preset(command_id(c->command), c->opts, c->err) < 0)
 		return -1;
@@ -227,7 +228,11 @@ static int parse_command(struct cursor *c)
 	}
 	if (c->help || !runs)
 		return 0;
-	return take_command(c) < 0 ? -1 : check_run(&c->opts->run, c->err);
+	if (c->command->operands == OPERANDS_COMMAND_OR_NONE && !options_end && c->next == c->argc)
+		return 0;
+	if (take_command(c) < 0)
+		return -1;
+	return command_id(c->command) == COMMAND_run ? check_run(&c->opts->run, c->err) : 0;
 }
 
 static int unknown_command(const char *word, struct err *err)

@@ -9,6 +9,7 @@
 
 #define OFFSET_OPERANDS_NONE(name) 0
 #define OFFSET_OPERANDS_COMMAND(name) offsetof(union opts, name.command)
+#define OFFSET_OPERANDS_COMMAND_OR_NONE(name) offsetof(union opts, name.command)
 #define OFFSET_OPERANDS_TARGET(name) offsetof(union opts, name.target)
 #define OFFSET_OPERANDS_SCRIPT(name) offsetof(union opts, name.script)
 #define OFFSET_OPERANDS_TOPIC(name) offsetof(union opts, name.topic)
@@ -34,6 +35,7 @@ const struct option_row option_table[OPTION_NR] = {
 #define TYPE_OPT_SIZE_POSITIVE uint64_t
 #define TYPE_OPT_KIB_POSITIVE uint64_t
 #define TYPE_OPT_PERCENT uint64_t
+#define TYPE_OPT_NUMBER uint64_t
 #define TYPE_OPT_COUNT uint64_t
 #define TYPE_OPT_CHOICE int
 #define TYPE_OPT_STRING const char *

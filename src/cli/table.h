@@ -20,10 +20,17 @@ enum command_id {
 enum operands {
 	OPERANDS_NONE,
 	OPERANDS_COMMAND, /* a command and its arguments, at least one word */
+	OPERANDS_COMMAND_OR_NONE,
 	OPERANDS_TARGET,  /* at most one: a group or a pid */
 	OPERANDS_SCRIPT,  /* one: a file */
 	OPERANDS_TOPIC,   /* at most one: the name of a command */
 };
+
+/* Whether the words behind the options are a command to run. */
+static inline int operands_run(enum operands operands)
+{
+	return operands == OPERANDS_COMMAND || operands == OPERANDS_COMMAND_OR_NONE;
+}
 
 /* How an argument is read, and the type of the member it is stored in. */
 enum opt_kind {
@@ -32,6 +39,7 @@ enum opt_kind {
 	OPT_SIZE_POSITIVE, /* a page or more; uint64_t bytes */
 	OPT_KIB_POSITIVE,  /* a plain number of KiB, a page or more; uint64_t bytes */
 	OPT_PERCENT,       /* a plain number, 1 or more; uint64_t */
+	OPT_NUMBER,        /* a plain number, 0 or more; uint64_t */
 	OPT_COUNT,         /* a plain number, 1 or more; uint64_t */
 	OPT_CHOICE,        /* one of the words; int, its index */
 	OPT_STRING,        /* the name of a file, not empty; const char * */

@@ -90,10 +90,11 @@ static int read_count(const struct option_row *row, const char *argument, uint64
 	int r = number_parse(argument, &number);
 
 	if (r == -EINVAL)
-		return bad_value(row, argument, "not a whole number (1 or more)", err);
+		return bad_value(row, argument, row->kind == OPT_COUNT ? "not a whole number (1 or more)" :
+										 "not a whole number (0 or more)", err);
 	if (r < 0 || number > INT32_MAX)
 		return bad_value(row, argument, "too large (at most 2147483647)", err);
-	if (number == 0)
+	if (number == 0 && row->kind == OPT_COUNT)
 		return bad_value(row, argument, "it is 0 (1 or more)", err);
 	*ret = number;
 	return 0;
@@ -167,6 +168,7 @@ int value_store(const struct option_row *row, const char *argument, union opts *
 		return read_bytes(row, argument, member, err);
 	case OPT_PERCENT:
 		return read_percent(row, argument, member, err);
+	case OPT_NUMBER:
 	case OPT_COUNT:
 		return read_count(row, argument, member, err);
 	case OPT_CHOICE:
@@ -212,6 +214,7 @@ int value_preset(enum command_id command, union opts *opts, struct err *err)
 		case OPT_SIZE_POSITIVE:
 		case OPT_KIB_POSITIVE:
 		case OPT_PERCENT:
+		case OPT_NUMBER:
 		case OPT_COUNT:
 			*(uint64_t *)((char *)opts + row->offset) = OPT_UNSET;
 			break;

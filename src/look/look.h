@@ -54,6 +54,7 @@ struct look_object {
 	uint64_t size;	   /* what may be in it; 0 for a filesystem */
 	uint64_t touched;  /* pages that it has, in RAM or in swap */
 	uint64_t charged;
+	uint64_t noreserve; /* what mode 2 would add: MAP_NORESERVE, where the flags were read */
 	uint32_t holders;  /* processes that map it or have it open; attachments of a SysV segment */
 	pid_t holder;	   /* one of them, or its creator; 0: none is known */
 	char name[64];
@@ -108,6 +109,7 @@ struct look_sum {
 void look_sum_add(struct look_sum *sum, const struct look_process *p);
 struct look_sum look_sum(const struct look *l);
 uint64_t look_objects_charged(const struct look *l);
+uint64_t look_objects_noreserve(const struct look *l);
 
 /* What is promised and not present. */
 uint64_t look_unused(uint64_t committed, uint64_t used);

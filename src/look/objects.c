@@ -39,6 +39,7 @@ struct node {
 	struct look_object object;
 	pid_t last; /* the process that was counted last as a holder */
 	bool sized;
+	bool noreserve; /* shared anonymous, charged page by page */
 };
 
 struct seen_ns {
@@ -168,7 +169,7 @@ void objects_mapping(void *objects, const struct look_process *p, const struct v
 		node->object.size = end > node->object.size ? end : node->object.size;
 	}
 	if (vma->flags & VMA_NORESERVE && kind == LOOK_SHARED_ANON)
-		node->object.kind = LOOK_MEMFD; /* charged page by page */
+		node->noreserve = true;
 	add_holder(node, p->pid);
 }
 
@@ -328,11 +329,14 @@ int objects_finish(struct objects *o)
 	l->object = calloc(HASH_COUNT(o->node) + 1, sizeof(*l->object));
 	r = !l->object || o->failed ? -ENOMEM : 0;
 	HASH_ITER(hh, o->node, node, next) {
-		bool whole = node->object.kind == LOOK_SHARED_ANON || node->object.kind == LOOK_SYSV;
+		bool whole = (node->object.kind == LOOK_SHARED_ANON && !node->noreserve) ||
+			     node->object.kind == LOOK_SYSV;
 
 		if (r)
 			break;
 		node->object.charged = whole ? node->object.size : node->object.touched;
+		if (node->noreserve)
+			node->object.noreserve = look_unused(node->object.size, node->object.touched);
 		l->missing.objects += !node->sized;
 		l->object[l->nr_objects++] = node->object;
 	}

@@ -50,6 +50,15 @@ uint64_t look_objects_charged(const struct look *l)
 	return sum;
 }
 
+uint64_t look_objects_noreserve(const struct look *l)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < l->nr_objects; i++)
+		add(&sum, l->object[i].noreserve);
+	return sum;
+}
+
 static uint64_t key_of(const struct look_sum *sum, enum look_key key)
 {
 	switch (key) {

@@ -54,6 +54,13 @@ ERRORS = [
     (["maps", "--overcommit-memory", "3", "1"],
      "bad --overcommit-memory '3': not one of the values it takes (0, 1, 2, host)"),
 
+    # check
+    (["check", "--"], "no command given: surety check has nothing to start "
+                      "(put it after the options: surety check -- CMD)"),
+    (["check", "--headroom", "5%"], "bad --headroom '5%': not a whole number (0 or more)"),
+    (["check", "--limit", "1G"], "unknown option '--limit': surety check does not have it "
+                                 "(surety check --help lists what it has)"),
+
     # options that are none
     (["run", "--limti", "64M"] + CMD, "unknown option '--limti': surety run does not have it (did you mean --limit?)"),
     (["run", "--lim", "64M"] + CMD, "unknown option '--lim': surety run does not have it (did you mean --limit?)"),
@@ -205,6 +212,7 @@ FAILURES = [
     (RUN + ["--", SURETY] + RUN + ["--", "/bin/true"], 125,
      "cannot supervise 'seccomp': another supervisor already listens to this process "
      "(run surety outside it: a process has one listener)"),
+    (["check", "--", "/nonexistent/x"], 127, "cannot run '/nonexistent/x': not found (check the name and PATH)"),
     (["status", "no-such-group"], 125,
      "cannot ask group 'no-such-group': no running group has this name or process "
      "(surety status lists those of this user)"),
