@@ -22,7 +22,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOPS = ("src", "docs", "tests", "tools", "man", "bench", "demo", ".ci")
-LAYERS = ("base", "core", "sys", "look", "engine", "report", "cli")
+LAYERS = ("base", "core", "sys", "look", "engine", "report", "cli", "top")
 TOP_FILES = re.compile(r"^(Makefile|LICENSE|meson\.build|meson_options\.txt|[A-Z]+\.md)$")
 RULE = re.compile(r'^RULE\(\s*(\w+),\s*"(R-\d+)",\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)"\s*\)', re.M)
 OPTION = re.compile(r'^OPT\(\s*(\w+),\s*"([\w-]+)",\s*(0|\'.\')', re.M)

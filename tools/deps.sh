@@ -22,6 +22,7 @@ libdw-dev        -             stacks and symbols of refused calls
 libelf-dev       -             what libdw needs
 libjansson-dev   -             JSON
 uthash-dev       -             hash tables
+libncurses-dev   -             the terminal of surety top
 '
 list_test='
 libcmocka-dev    -             unit tests

@@ -97,6 +97,25 @@ struct maps_opts {
 	const char *target; /* a pid; or NULL */
 };
 
+/* In the order of the words in options.def. */
+enum top_sort {
+	TOP_COMMITTED,
+	TOP_USED,
+	TOP_UNUSED,
+	TOP_STACKS,
+	TOP_PID,
+	TOP_SORT_NR
+};
+
+struct top_opts {
+	uint64_t delay;     /* seconds */
+	uint64_t times;     /* or OPT_UNSET */
+	int sort;           /* enum top_sort */
+	bool tree;
+	const char *filter; /* or NULL */
+	char **words;       /* the whole command line, for surety-top to read again */
+};
+
 struct check_opts {
 	uint64_t headroom; /* per cent */
 	uint64_t lines;

@@ -226,6 +226,8 @@ static int parse_command(struct cursor *c)
 		if (r < 0)
 			return -1;
 	}
+	if (command_id(c->command) == COMMAND_top)
+		c->opts->top.words = c->argv;
 	if (c->help || !runs)
 		return 0;
 	if (c->command->operands == OPERANDS_COMMAND_OR_NONE && !options_end && c->next == c->argc)

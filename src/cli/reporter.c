@@ -21,7 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
-#include "config.h"
+#include "cli/libexec.h"
 #include "report/record.h"
 
 #define REPORTER_NAME "surety-report"
@@ -46,22 +46,6 @@ int reporter_open(struct reporter *r, const struct run_opts *opts, struct err *e
 		return err_set(err, EXIT_SURETY, "cannot write the report '%s': %s (give another --report FILE)", opts->report,
 			       strerror(errno));
 	return 0;
-}
-
-/* Beside our own program, as built; else where it is installed. */
-static void find_program(char *buf, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", buf, size - sizeof(REPORTER_NAME));
-	char *slash;
-
-	buf[n < 0 ? 0 : n] = '\0';
-	slash = strrchr(buf, '/');
-	if (slash) {
-		strcpy(slash + 1, REPORTER_NAME);
-		if (access(buf, X_OK) == 0)
-			return;
-	}
-	snprintf(buf, size, "%s/%s", SURETY_LIBEXECDIR, REPORTER_NAME);
 }
 
 static int spawn(struct reporter *r, const char *program, int read_fd)
@@ -94,7 +78,7 @@ static void start(struct reporter *r)
 	if (pipe2(fds, O_CLOEXEC) < 0) {
 		error = errno;
 	} else {
-		find_program(program, sizeof(program));
+		libexec_find(REPORTER_NAME, program, sizeof(program));
 		error = -spawn(r, program, fds[0]);
 		close_fd(&fds[0]);
 		if (error)

@@ -83,6 +83,7 @@ int statm_read(int fd, struct statm *ret)
 		p = number(p, &field[i]);
 	ret->size = field[0];
 	ret->resident = field[1];
+	ret->shared = field[2];
 	ret->data = field[5];
 	return 0;
 }

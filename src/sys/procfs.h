@@ -18,6 +18,7 @@
 struct statm {
 	uint64_t size;     /* mm->total_vm */
 	uint64_t resident;
+	uint64_t shared;   /* of resident: pages of files and of shared memory */
 	uint64_t data;     /* mm->data_vm + mm->stack_vm */
 };
 

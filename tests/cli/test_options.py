@@ -61,6 +61,13 @@ ERRORS = [
     (["check", "--limit", "1G"], "unknown option '--limit': surety check does not have it "
                                  "(surety check --help lists what it has)"),
 
+    # top
+    (["top"], "cannot show 'top': standard input or output is no terminal (surety ps prints the same once)"),
+    (["top", "--delay", "0"], "bad --delay '0': it is 0 (1 or more)"),
+    (["top", "--sort", "noreserve"], "bad --sort 'noreserve': not one of the values it takes "
+                                     "(committed, used, unused, stacks, pid)"),
+    (["top", "1"], "unexpected '1': surety top takes no operand (surety top --help)"),
+
     # options that are none
     (["run", "--limti", "64M"] + CMD, "unknown option '--limti': surety run does not have it (did you mean --limit?)"),
     (["run", "--lim", "64M"] + CMD, "unknown option '--lim': surety run does not have it (did you mean --limit?)"),
