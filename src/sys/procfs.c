@@ -307,16 +307,33 @@ int same_address_space(pid_t a, pid_t b)
 	return r < 0 ? -errno : r == 0;
 }
 
-int vma_flags_at(pid_t tid, uint64_t addr)
+static int query_vma(pid_t tid, struct procmap_query *query)
 {
-	struct procmap_query query = { .size = sizeof(query), .query_addr = addr };
 	autoclose int fd = proc_open(tid, "maps", O_RDONLY);
-	int flags = 0;
 
 	if (fd < 0)
 		return fd;
-	if (ioctl(fd, PROCMAP_QUERY, &query) < 0)
-		return -errno;
+	return ioctl(fd, PROCMAP_QUERY, query) < 0 ? -errno : 0;
+}
+
+bool vma_between(pid_t tid, uint64_t start, uint64_t end)
+{
+	struct procmap_query query = {
+		.size = sizeof(query),
+		.query_flags = PROCMAP_QUERY_COVERING_OR_NEXT_VMA,
+		.query_addr = start,
+	};
+
+	return query_vma(tid, &query) == 0 && query.vma_start < end;
+}
+
+int vma_flags_at(pid_t tid, uint64_t addr)
+{
+	struct procmap_query query = { .size = sizeof(query), .query_addr = addr };
+	int flags = 0, r = query_vma(tid, &query);
+
+	if (r < 0)
+		return r;
 	flags |= query.vma_flags & PROCMAP_QUERY_VMA_READABLE ? VMA_READ : 0;
 	flags |= query.vma_flags & PROCMAP_QUERY_VMA_WRITABLE ? VMA_WRITE : 0;
 	flags |= query.vma_flags & PROCMAP_QUERY_VMA_EXECUTABLE ? VMA_EXEC : 0;

@@ -90,6 +90,9 @@ int same_address_space(pid_t a, pid_t b);
  * -ENOTTY before that; -ENOENT where nothing is mapped. */
 int vma_flags_at(pid_t tid, uint64_t addr);
 
+/* Whether anything is mapped from START to END; false where that cannot be told. */
+bool vma_between(pid_t tid, uint64_t start, uint64_t end);
+
 /* Memory in the host's hugetlb pools, of all sizes; 0 also where it cannot be read. */
 uint64_t meminfo_hugetlb_bytes(void);
 

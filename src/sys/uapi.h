@@ -50,6 +50,7 @@ struct procmap_query {
 #define PROCMAP_QUERY_VMA_WRITABLE 0x02
 #define PROCMAP_QUERY_VMA_EXECUTABLE 0x04
 #define PROCMAP_QUERY_VMA_SHARED 0x08
+#define PROCMAP_QUERY_COVERING_OR_NEXT_VMA 0x10
 #endif
 
 #ifndef PIDFD_GET_INFO /* 6.13, uapi/linux/pidfd.h */

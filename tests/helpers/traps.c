@@ -117,6 +117,9 @@ static void fixed_kept(void)
 	refused(map_raw(area, 2 * limit, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1), "shared MAP_FIXED over it");
 	check(pattern_kept(old, len), "the old mapping kept its content");
 	check(map_raw(old, len, RW, ANON | MAP_FIXED_NOREPLACE, -1) == -EEXIST, "MAP_FIXED_NOREPLACE: EEXIST");
+	granted(raw2(SYS_munmap, area, MIB), "munmap of what is before it");
+	check(map_raw(area, 2 * limit, RW, ANON | MAP_FIXED_NOREPLACE, -1) == -EEXIST,
+	      "MAP_FIXED_NOREPLACE that begins where nothing is: EEXIST");
 	hold("after");
 	/* Near the limit the net counts: replacing like by like needs nothing. */
 	old = map_ok(limit / 2, RW, ANON, -1);

@@ -26,12 +26,14 @@ static int reject_mmap(const struct ask *ask)
 	int flags = (int)ask->arg[3];
 	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
 	struct shmobj file;
+	uint64_t end;
 
 	if (!(flags & MAP_ANONYMOUS) && shmobj_stat_fd("/proc", ask->t->tid, (int)ask->arg[4], &file) == -EBADF)
 		return EBADF;
 	if (fixed && (ask->arg[0] & (PAGE_BYTES - 1)))
 		return EINVAL;
-	if ((flags & MAP_FIXED_NOREPLACE) && vma_flags_at(ask->t->tid, ask->arg[0]) >= 0)
+	if ((flags & MAP_FIXED_NOREPLACE) && !__builtin_add_overflow(ask->arg[0], ask->arg[1], &end) &&
+	    vma_between(ask->t->tid, ask->arg[0], end))
 		return EEXIST;
 	return 0;
 }
