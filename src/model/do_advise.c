@@ -52,9 +52,9 @@ static int remove_pages(struct turn *t, struct mm_vma *vma)
 {
 	struct inode *inode;
 
-	if (vma->mm_flags & MM_LOCKED || vma->inode == MM_NO_INODE)
+	if (vma->mm_flags & MM_LOCKED || (vma->inode == MM_NO_INODE && !vma->zero))
 		return EINVAL;
-	if (!(vma->flags & VMA_SHARED) || vma->mm_flags & MM_NEVER_WRITE)
+	if (!(vma->flags & VMA_SHARED) || vma->mm_flags & MM_NEVER_WRITE || vma->inode == MM_NO_INODE)
 		return EACCES;
 	inode = &t->m->inode[vma->inode];
 	if (!(vma->flags & VMA_WRITE) || !inode->shmem)

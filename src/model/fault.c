@@ -258,7 +258,7 @@ void do_poke(struct turn *t)
 			return;
 		}
 	}
-	if (!turn_range(t, whose, &at))
+	if (!turn_range(t, t->p, &at)) /* a place is the same everywhere */
 		return;
 	if (as_seccomp(t->m) && whose != t->p && !admit_pokes(t, whose, &at))
 		return;
