@@ -53,6 +53,10 @@ static enum verdict decide(const struct ask *ask, const struct requester *who)
 {
 	uint64_t request;
 
+	/* Over the limit what costs nothing goes on: the kernel does not ask then, but
+	 * for a pure move (R-097), which is not stopped. */
+	if (!ask->charge.pages)
+		return VERDICT_GRANT;
 	/* Mode 0 looks at this one request, not at what is reserved beside it; a call
 	 * over several mappings makes one of each. */
 	if (ask->g->ledger->limit.mode == OVERCOMMIT_GUESS)
