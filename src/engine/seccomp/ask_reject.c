@@ -23,18 +23,23 @@ static const uint64_t task_size = UINT64_C(0x7ffffffff000); /* 47 bits, four-lev
 
 static int reject_mmap(const struct ask *ask)
 {
-	int flags = (int)ask->arg[3];
+	int prot = (int)ask->arg[2], flags = (int)ask->arg[3], fd = (int)ask->arg[4];
+	bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
 	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
 	struct shmobj file;
 	uint64_t end;
 
-	if (!(flags & MAP_ANONYMOUS) && shmobj_stat_fd("/proc", ask->t->tid, (int)ask->arg[4], &file) == -EBADF)
+	if (!(flags & MAP_ANONYMOUS) && shmobj_stat_fd("/proc", ask->t->tid, fd, &file) == -EBADF)
 		return EBADF;
 	if (fixed && (ask->arg[0] & (PAGE_BYTES - 1)))
 		return EINVAL;
 	if ((flags & MAP_FIXED_NOREPLACE) && !__builtin_add_overflow(ask->arg[0], ask->arg[1], &end) &&
 	    vma_between(ask->t->tid, ask->arg[0], end))
 		return EEXIST;
+	if (!(flags & MAP_ANONYMOUS) && shared && (prot & PROT_WRITE) && !shmobj_fd_writable("/proc", ask->t->tid, fd))
+		return EACCES;
+	if ((flags & MAP_GROWSDOWN) && (shared || !(flags & MAP_ANONYMOUS)))
+		return EINVAL;
 	return 0;
 }
 
@@ -55,12 +60,19 @@ static int reject_shmget(const struct ask *ask)
 	return ask->arg[1] > strtoull(buf, NULL, 10) ? EINVAL : 0;
 }
 
+/* A shared mapping that asks for the holes of its object, not an ftruncate. */
+static bool maps_object(const struct ask *ask)
+{
+	return ask->reserve && ask->mapped_pages > ask->reserve->mapped_pages;
+}
+
 int ask_rejected(const struct ask *ask)
 {
 	switch (ask->op) {
 	case OP_MMAP: return reject_mmap(ask);
 	case OP_MREMAP: return reject_mremap(ask);
 	case OP_SHMGET: return reject_shmget(ask);
+	case OP_SHMEM: return maps_object(ask) ? reject_mmap(ask) : 0;
 	default: return 0;
 	}
 }
