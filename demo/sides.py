@@ -199,12 +199,17 @@ class Cgroup(Side):
 
 
 class Surety(Side):
-    """`surety run`, by the same user as the job."""
+    """`surety run`, by the same user as the job.
+
+    --user-reserve is the sysctl of that name: no process gets the last 32nd of
+    its own size.  So the biggest is refused first, and the small requests of the
+    others find something left.
+    """
     title = "surety run"
 
     def __init__(self, demo, limit_mib):
         super().__init__(demo, limit_mib)
-        self.options = []
+        self.options = ["--user-reserve", "64M"]
         self.report_path = os.path.join(demo.folder, "surety-report.txt")
 
     def wrap(self, argv):

@@ -42,6 +42,7 @@ sqlite3          sqlite3       tests: real program
 golang-go        go            tests: a runtime that makes its own calls
 postgresql       -             tests: the demo on a database server
 stress-ng        stress-ng     tests: memory and processes at the limit
+default-jdk-headless javac     tests: the demo on a JVM
 cpio             cpio          tests: reads the archive that a test guest starts from
 '
 list_guest='
@@ -58,6 +59,11 @@ make             make          bench: makes it
 list_servers='
 python3          python3       runs the demos on real servers
 postgresql       -             demo/postgres: server, pgbench, libpq
+nodejs           node          demo/node
+default-jdk-headless javac     demo/java
+golang-go        go            demo/go
+gcc              gcc           demo/make
+make             make          demo/make
 '
 
 fail()

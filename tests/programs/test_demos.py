@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from surety import ROOT, SKIP, Tap, need_live, plain  # noqa: E402
 
-DEMOS = {"postgres": ["--seconds", "1"]}
+DEMOS = {"postgres": ["--seconds", "1"], "python": [], "node": [], "java": [], "go": [], "make": []}
 CLAIM = re.compile(r"^(held|NOT HELD): +(.*)$", re.M)
 NOT_TRIED = re.compile(r"^Not tried under a cgroup: (.*)$", re.M)
 
