@@ -236,7 +236,7 @@ class Demo:
     """One demo: its folder, its user, its table and its claims."""
 
     def __init__(self, name, what, user="nobody"):
-        self.name, self.failed = name, False
+        self.name, self.side, self.at_exit = name, None, []
         self.table, self.claims, self.said, self.report = [], [], [], None
         built = os.path.abspath(os.environ.get("SURETY", os.path.join(ROOT, "build", "surety")))
         if not os.access(built, os.X_OK):
@@ -264,6 +264,10 @@ class Demo:
         return self
 
     def __exit__(self, kind, error, trace):
+        signal.alarm(0)
+        self.close_side()
+        for function in self.at_exit:
+            function()
         shutil.rmtree(self.folder, ignore_errors=True)
         if isinstance(error, (Failed, OSError)):
             print("demo/%s: %s" % (self.name, error), file=sys.stderr)
@@ -290,11 +294,14 @@ class Demo:
         if missing:
             print("Not tried under a cgroup: %s." % missing)
         for kind in ([] if missing else [Cgroup]) + [Surety]:
-            side = kind(self, limit_mib)
-            try:
-                yield side
-            finally:
-                side.close()
+            self.side = kind(self, limit_mib)
+            yield self.side
+            self.close_side()
+
+    def close_side(self):
+        side, self.side = self.side, None
+        if side:
+            side.close()
 
     def row(self, what, side, value):
         """A figure of SIDE."""
