@@ -130,6 +130,10 @@ int main(int argc, char **argv)
 	groups_start();
 	r = run(v, &parsed.opts.top);
 	endwin();
+	sample_free(&sample);
+	users_free(&v->users);
+	free(v->rows.process);
+	free(v);
 	if (r < 0) {
 		(void)err_set(&err, EXIT_SURETY, "cannot read '/proc': %s (is it mounted?)", strerror(-r));
 		err_print(&err);

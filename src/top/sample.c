@@ -189,6 +189,14 @@ int sample_look(struct sample *s, const pid_t *visible, size_t nr)
 	return 0;
 }
 
+void sample_free(struct sample *s)
+{
+	struct sample_row *row, *next;
+
+	HASH_ITER(hh, s->by_pid, row, next)
+		forget(s, row);
+}
+
 ssize_t sample_rows(const struct sample *s, sample_wanted_fn *wanted, void *ctx, struct look_process **ret, size_t *room)
 {
 	struct sample_row *row, *next;

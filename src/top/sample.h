@@ -30,6 +30,8 @@ void sample_init(struct sample *s);
 /* Looks.  VISIBLE are rows to read whole.  0 or -errno of /proc. */
 int sample_look(struct sample *s, const pid_t *visible, size_t nr);
 
+void sample_free(struct sample *s);
+
 /* Copies every row that has an address space for which WANTED says so.  Returns
  * how many; *RET grows as needed.  -ENOMEM. */
 typedef bool sample_wanted_fn(void *ctx, const struct look_process *p);

@@ -56,10 +56,14 @@ def check_sums(tap):
 
 
 def check_noreserve(tap):
-    _, before, _ = check()
-    address = libc.mmap(None, GIB, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, -1, 0)
-    _, after, rows = check()
-    grown = after["noreserve_bytes"] - before["noreserve_bytes"]
+    for _ in range(10):  # others come and go meanwhile
+        _, before, _ = check()
+        address = libc.mmap(None, GIB, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, -1, 0)
+        _, after, rows = check()
+        grown = after["noreserve_bytes"] - before["noreserve_bytes"]
+        if abs(grown - GIB) < 256 * MIB:
+            break
+        libc.munmap(address, GIB)
     tap.ok(abs(grown - GIB) < 256 * MIB, "MAP_NORESERVE is charged by mode 2", grown)
     tap.ok(os.getpid() in [r["pid"] for r in rows if r["row"] == "noreserve"], "and its holder named", rows)
     libc.munmap(address, GIB)

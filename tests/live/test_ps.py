@@ -127,14 +127,17 @@ def check_known(tap):
 
 
 def check_host(tap):
-    before = [r for r in rows(ps("--exact"), "host")][0]
-    block = mmap.mmap(-1, 256 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    after = [r for r in rows(ps("--exact"), "host")][0]
-    grown = after["processes_bytes"] - before["processes_bytes"]
-    tap.ok(abs(grown - 256 * MIB) < 200 * MIB, "what a process maps is in the sum of processes", (before, after))
-    tap.ok(abs(after["held_by_none_bytes"] - before["held_by_none_bytes"]) < 200 * MIB,
-           "and not in what nobody holds", (before, after))
-    del block
+    for _ in range(10):  # others come and go meanwhile
+        before = rows(ps("--exact"), "host")[0]
+        block = mmap.mmap(-1, 256 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        after = rows(ps("--exact"), "host")[0]
+        block.close()
+        grown = after["processes_bytes"] - before["processes_bytes"]
+        unheld = after["held_by_none_bytes"] - before["held_by_none_bytes"]
+        if abs(grown - 256 * MIB) < 100 * MIB and abs(unheld) < 100 * MIB:
+            break
+    tap.ok(abs(grown - 256 * MIB) < 100 * MIB, "what a process maps is in the sum of processes", (before, after))
+    tap.ok(abs(unheld) < 100 * MIB, "and not in what nobody holds", (before, after))
     meminfo = open("/proc/meminfo").read()
     limit = int(meminfo.partition("CommitLimit:")[2].split()[0]) * KIB
     tap.equal(after["CommitLimit"], limit, "CommitLimit is the host's")
@@ -205,7 +208,7 @@ def check_stacks(tap):
     try:
         child.stdout.readline()
         row = rows(ps("--exact", str(child.pid)), "process")[0]
-        tap.equal(row["threads"], 5, "threads")
+        tap.equal((row["threads"], row["exact"], row["moving"]), (5, True, False), "threads, standing still")
         tap.ok(abs(row["stacks_bytes"] - 16 * MIB) <= 4 * 16 * KIB, "four stacks of 4 MiB are the threads' rent", row)
     finally:
         child.communicate(b"\n")
