@@ -108,7 +108,10 @@ static int do_remap(const struct order *order, const struct range *range)
 static int do_break(const struct script_op *op)
 {
 	uint64_t want = op->shrink ? worker.brk - op->size : worker.brk + op->size;
-	uint64_t got = (uint64_t)syscall(SYS_brk, want);
+	/* Below where the script began lies what libc took of the break: below that,
+	 * the kernel refuses. */
+	bool below = op->shrink && (op->size > worker.brk || want < worker.first_brk);
+	uint64_t got = (uint64_t)syscall(SYS_brk, below ? 1 : want);
 
 	if (got != want)
 		return ENOMEM;

@@ -50,6 +50,7 @@ _Noreturn void worker_serve(int process)
 		/* A new image: a break of whole pages, so that a script's is the model's. */
 		worker.brk = (uint64_t)syscall(SYS_brk, 0);
 		worker.brk = (uint64_t)syscall(SYS_brk, (worker.brk + PAGE - 1) / PAGE * PAGE);
+		worker.first_brk = worker.brk;
 		worker.stack = tally_stack(getpid());
 	}
 	worker_say(&up);

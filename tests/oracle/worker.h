@@ -16,7 +16,8 @@ struct worker {
 	uint64_t length[REGIONS]; /* bytes; 0: not mapped here */
 	bool open[OBJECTS];
 	uint64_t stack; /* where the main stack starts, lowest address */
-	uint64_t brk;	/* the break; whole pages at the start */
+	uint64_t brk;	/* the break */
+	uint64_t first_brk; /* at the start: whole pages, above what libc has taken */
 };
 
 extern struct worker worker;
