@@ -267,10 +267,17 @@ static bool admit_all(struct turn *t, size_t from, size_t to)
 	return pages == 0 || turn_admit_pieces(t, &t->p->mm, rule, pages, largest);
 }
 
+/* Locked private memory is copied when it becomes writable, not at the first write. */
+static bool becomes_writable(const struct mm_vma *vma, int prot)
+{
+	return vma->mm_flags & MM_LOCKED && !(vma->flags & (VMA_WRITE | VMA_SHARED)) && prot & PROT_WRITE;
+}
+
 /* One mapping after another; false at the first that fails. */
 static bool protect_pieces(struct turn *t, size_t from, size_t to)
 {
 	struct mm *mm = &t->p->mm;
+	bool populates;
 
 	for (size_t i = from; i < to; i++) {
 		struct charge charge = protect_charge(t, &mm->vma[i]);
@@ -290,7 +297,10 @@ static bool protect_pieces(struct turn *t, size_t from, size_t to)
 			t->out->unsure |= mm->vma[i].seam;
 			return false;
 		}
+		populates = becomes_writable(&mm->vma[i], t->op->prot);
 		change_prot(t, &mm->vma[i]);
+		if (populates) /* mprotect does not tell whether that could be done */
+			(void)fault_pages(t, t->p, mm->vma[i].start, mm->vma[i].end, ACCESS_POPULATE);
 		settle_mm(t->m, mm);
 	}
 	return true;

@@ -235,6 +235,7 @@ void do_detach(struct turn *t)
 	turn_ok(t, RULE_MUNMAP);
 	inode = mm->vma[i].inode;
 	at.end = at.start + bytes_to_pages(t->m->inode[inode].size_bytes);
+	turn_keep(t, mm_unmap(mm, mm->vma[i].start, mm->vma[i].end)); /* all of the first, also where it was made larger */
 	while (i < mm->nr && mm->vma[i].end <= at.end) {
 		if (mm->vma[i].inode == inode && mm->vma[i].start - at.start == mm->vma[i].pgoff)
 			turn_keep(t, mm_unmap(mm, mm->vma[i].start, mm->vma[i].end));

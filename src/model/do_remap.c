@@ -253,7 +253,8 @@ void do_break(struct turn *t)
 		return;
 	}
 	if (t->op->size > from) {
-		turn_fail(t, ENOMEM, RULE_EMPTY); /* below the first break */
+		turn_fail(t, ENOMEM, RULE_EMPTY); /* below the first break, if libc has not raised it */
+		turn_unsure(t);
 		return;
 	}
 	to = from - t->op->size;
