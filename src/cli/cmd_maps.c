@@ -19,6 +19,7 @@
 #include "cli/value.h"
 #include "report/escape.h"
 #include "sys/meminfo.h"
+#include "sys/mountinfo.h"
 #include "sys/procfs.h"
 #include "sys/shmobj.h"
 #include "sys/smaps.h"
@@ -58,6 +59,26 @@ static enum rule object_rule(const struct vma *vma, const char *name)
 	return strncmp(name, "/SYSV", 5) == 0 ? RULE_SHMGET : RULE_SHMEM_PAGES;
 }
 
+/* Whether files of DEV are on a tmpfs that PID has mounted; no file is touched. */
+static bool on_tmpfs(pid_t pid, uint64_t dev)
+{
+	autofclose FILE *f = NULL;
+	autofree char *line = NULL;
+	char path[64];
+	size_t size = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
+	f = fopen(path, "re");
+	while (f && getline(&line, &size, f) > 0) {
+		struct mount mount;
+
+		if (mountinfo_split(line, &mount) && mount.dev == dev &&
+		    (!strcmp(mount.fstype, "tmpfs") || !strcmp(mount.fstype, "devtmpfs")))
+			return true;
+	}
+	return false;
+}
+
 static void note_object(struct maps *m, const struct vma *vma, const char *name)
 {
 	uint64_t dev = makedev(vma->dev_major, vma->dev_minor);
@@ -71,9 +92,11 @@ static void note_object(struct maps *m, const struct vma *vma, const char *name)
 	for (size_t i = 0; i < m->nr_objects; i++)
 		if (m->object[i].dev == dev && m->object[i].ino == vma->ino)
 			return;
+	if (dev != shmobj_internal_dev() && !on_tmpfs(m->pid, dev))
+		return; /* an ordinary file: asking it could wait for a server */
 	r = shmobj_stat_map("/proc", m->pid, vma->start, vma->end, &obj);
 	if ((!r && obj.kind != FILE_SHMEM) || (r && rule == RULE_SHMEM_PAGES))
-		return; /* an ordinary file; or nobody can tell */
+		return; /* nobody can tell */
 	more = realloc(m->object, (m->nr_objects + 1) * sizeof(*more));
 	if (!more)
 		return;

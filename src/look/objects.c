@@ -16,11 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 #include <uthash.h>
 
 #include "base/bytes.h"
@@ -52,7 +52,7 @@ struct objects {
 	struct node *node;
 	struct seen_ns *mnt;
 	uint64_t shm_dev; /* of the kernel's own tmpfs; 0: could not be found out */
-	uint64_t ipc_ns;  /* ours */
+	uint64_t ipc_ns, mnt_ns; /* ours */
 	bool failed;
 };
 
@@ -67,17 +67,14 @@ static uint64_t namespace_of(pid_t pid, const char *kind)
 
 struct objects *objects_new(struct look *l)
 {
-	autoclose int fd = memfd_create("surety", MFD_CLOEXEC);
 	struct objects *o = calloc(1, sizeof(*o));
-	struct stat st;
 
 	if (!o)
 		return NULL;
 	o->l = l;
-	if (fd >= 0 && fstat(fd, &st) == 0)
-		o->shm_dev = st.st_dev;
-	if (stat("/proc/self/ns/ipc", &st) == 0)
-		o->ipc_ns = st.st_ino;
+	o->shm_dev = shmobj_internal_dev();
+	o->ipc_ns = namespace_of(getpid(), "ipc");
+	o->mnt_ns = namespace_of(getpid(), "mnt");
 	return o;
 }
 
@@ -197,7 +194,7 @@ static int take_fd(void *ctx, int fd, const struct shmobj *obj)
 	return 0;
 }
 
-/* One mounted tmpfs: 0 where it cannot be reached or has no limit, and so tells
+/* One mounted tmpfs.  False where it cannot be reached or has no limit, and so tells
  * nothing of what it uses. */
 static bool take_filesystem(struct objects *o, pid_t pid, const struct mount *mount)
 {
@@ -230,7 +227,36 @@ static bool is_known(struct objects *o, uint64_t dev)
 	return node != NULL;
 }
 
-static void take_mounts(struct objects *o, pid_t pid)
+/* Filesystems with a server, which may be stuck, or be the job's own. */
+static bool has_server(const char *fstype)
+{
+	static const char *const all[] = { "fuse", "nfs", "cifs", "smb", "9p", "ceph", "afs", "autofs", "gluster", "virtiofs" };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strncmp(fstype, all[i], strlen(all[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_below(const char *point, const char *above)
+{
+	size_t len = strlen(above);
+
+	if (strcmp(above, "/") == 0)
+		return true;
+	return strncmp(point, above, len) == 0 && point[len] == '/';
+}
+
+static bool take_line(struct objects *o, pid_t pid, const struct names *servers, const struct mount *mount)
+{
+	for (uint32_t i = 1; i <= servers->nr; i++)
+		if (is_below(mount->point, names_text(servers, i)))
+			return false; /* the way to it leads through a server */
+	return take_filesystem(o, pid, mount);
+}
+
+/* WHICH 0: notes mounts that have a server; 1: looks at those of tmpfs. */
+static void read_mounts(struct objects *o, pid_t pid, struct names *servers, bool ours, int which)
 {
 	autofclose FILE *f = NULL;
 	autofree char *line = NULL;
@@ -243,12 +269,24 @@ static void take_mounts(struct objects *o, pid_t pid)
 		struct mount mount;
 
 		line[strcspn(line, "\n")] = '\0';
-		if (!mountinfo_split(line, &mount) ||
-		    (strcmp(mount.fstype, "tmpfs") != 0 && strcmp(mount.fstype, "devtmpfs") != 0))
+		if (!mountinfo_split(line, &mount))
 			continue;
-		if (!is_known(o, mount.dev) && !take_filesystem(o, pid, &mount))
+		if (which == 0 && has_server(mount.fstype) && !(ours && strcmp(mount.point, "/") == 0))
+			(void)names_add(servers, mount.point); /* without memory: it is not avoided */
+		if (which == 0 || (strcmp(mount.fstype, "tmpfs") != 0 && strcmp(mount.fstype, "devtmpfs") != 0))
+			continue;
+		if (!is_known(o, mount.dev) && !take_line(o, pid, servers, &mount))
 			o->l->missing.filesystems++;
 	}
+}
+
+static void take_mounts(struct objects *o, pid_t pid, bool ours)
+{
+	struct names servers = { 0 };
+
+	read_mounts(o, pid, &servers, ours, 0);
+	read_mounts(o, pid, &servers, ours, 1);
+	names_free(&servers);
 }
 
 void objects_process(struct objects *o, const struct look_process *p)
@@ -256,7 +294,7 @@ void objects_process(struct objects *o, const struct look_process *p)
 	struct fd_scan scan = { o, p->pid };
 	uint64_t mnt = namespace_of(p->pid, "mnt");
 	struct seen_ns *seen = NULL;
-	int r = shmobj_scan_fds("/proc", p->pid, take_fd, &scan);
+	int r = shmobj_scan_fds_on("/proc", p->pid, o->shm_dev, take_fd, &scan);
 
 	if (r == -EACCES || r == -EPERM)
 		o->l->missing.files++;
@@ -271,7 +309,7 @@ void objects_process(struct objects *o, const struct look_process *p)
 	}
 	seen->ino = mnt;
 	HASH_ADD(hh, o->mnt, ino, sizeof(seen->ino), seen);
-	take_mounts(o, p->pid);
+	take_mounts(o, p->pid, mnt == o->mnt_ns);
 }
 
 static int take_segment(void *ctx, const struct shmobj_sysv *seg)

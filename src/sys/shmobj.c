@@ -20,6 +20,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -170,6 +171,7 @@ struct known_dev {
 };
 
 struct known_devs {
+	dev_t only; /* not 0: the one device that is asked for, a tmpfs; no other is looked at */
 	unsigned int nr;
 	struct known_dev dev[8];
 };
@@ -201,6 +203,10 @@ static int kind_of(const char *path, const struct statx *sx, struct known_devs *
 		*ret = FILE_ZERO;
 	if (!S_ISREG(sx->stx_mode) || sx->stx_dev_major != 0)
 		return 0;
+	if (known && known->only) {
+		*ret = dev == known->only ? FILE_SHMEM : FILE_PLAIN;
+		return 0;
+	}
 	for (i = 0; known && i < known->nr; i++) {
 		if (known->dev[i].dev == dev) {
 			*ret = known->dev[i].kind;
@@ -298,10 +304,22 @@ struct scan {
 	char path[PATH_MAX]; /* of the directory, with its last '/' */
 	size_t path_len;
 	int dir_fd;
+	dev_t only; /* 0: any */
 	struct known_devs known;
 	shmobj_fn *fn;
 	void *ctx;
 };
+
+/* What files of the kernel's own tmpfs are called; others may be called so, too. */
+static bool is_internal_name(const char *name, size_t len)
+{
+	static const char *const all[] = { "/memfd:", "/dev/zero", "/SYSV" };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (len >= strlen(all[i]) && memcmp(name, all[i], strlen(all[i])) == 0)
+			return true;
+	return false;
+}
 
 static int scan_entry(struct scan *scan, const char *name)
 {
@@ -319,7 +337,7 @@ static int scan_entry(struct scan *scan, const char *name)
 	len = readlinkat(scan->dir_fd, name, target, sizeof(target));
 	if (len < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (len == 0 || target[0] != '/')
+	if (len == 0 || target[0] != '/' || (scan->only && !is_internal_name(target, (size_t)len)))
 		return 0;
 	r = snprintf(scan->path + scan->path_len, sizeof(scan->path) - scan->path_len, "%d", fd);
 	if (r < 0 || (size_t)r >= sizeof(scan->path) - scan->path_len)
@@ -356,7 +374,12 @@ static int scan_entries(struct scan *scan)
 
 int shmobj_scan_fds(const char *proc_root, pid_t pid, shmobj_fn *fn, void *ctx)
 {
-	struct scan scan = { .fn = fn, .ctx = ctx };
+	return shmobj_scan_fds_on(proc_root, pid, 0, fn, ctx);
+}
+
+int shmobj_scan_fds_on(const char *proc_root, pid_t pid, dev_t only, shmobj_fn *fn, void *ctx)
+{
+	struct scan scan = { .only = only, .fn = fn, .ctx = ctx };
 	autoclose int dir_fd = -1;
 	int r;
 
@@ -368,5 +391,15 @@ int shmobj_scan_fds(const char *proc_root, pid_t pid, shmobj_fn *fn, void *ctx)
 	if (dir_fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
 	scan.dir_fd = dir_fd;
+	if (only)
+		scan.known.only = only;
 	return scan_entries(&scan);
+}
+
+dev_t shmobj_internal_dev(void)
+{
+	autoclose int fd = memfd_create("surety", MFD_CLOEXEC);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_dev : 0;
 }

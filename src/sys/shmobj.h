@@ -80,4 +80,10 @@ typedef int shmobj_fn(void *ctx, int fd, const struct shmobj *obj);
  * returned, -ESRCH or -errno. */
 int shmobj_scan_fds(const char *proc_root, pid_t pid, shmobj_fn *fn, void *ctx);
 
+/* The same for memfds and other files of the kernel's own tmpfs alone, whose
+ * device is ONLY: no other file is touched, so none whose server is stuck. */
+int shmobj_scan_fds_on(const char *proc_root, pid_t pid, dev_t only, shmobj_fn *fn, void *ctx);
+/* That device; 0 where it cannot be found out. */
+dev_t shmobj_internal_dev(void);
+
 #endif

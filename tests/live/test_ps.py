@@ -164,6 +164,28 @@ def check_shared_space(tap):
         child.communicate(b"\n\n")
 
 
+def check_filesystems(tap):
+    """tmpfs in a mount namespace of its own: one with a limit, one without, one hidden by another mount."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = "cd %s && mkdir a b c && mount -t tmpfs -o size=9m x a && dd if=/dev/zero of=a/f bs=1M count=3 2>/dev/null" \
+            " && mount -t tmpfs -o size=0 x b && mount -t tmpfs -o size=9m x c && mount --bind a c && echo rest && read x" % folder
+        before = rows(ps(), "total")[0]["missing"]["filesystems"]
+        child = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-c", script],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            if child.stdout.readline() != b"rest\n":
+                tap.skip("tmpfs of another mount namespace", "root: may not mount")
+                return
+            found = ps()
+            mine = [(r["name"], r["charged_bytes"]) for r in rows(found, "object") if r["kind"] == "tmpfs"
+                    and (r["name"] or "").startswith(folder)]
+            tap.equal(mine, [(folder + "/a", 3 * MIB)], "a tmpfs of another mount namespace, once")
+            tap.equal(rows(found, "total")[0]["missing"]["filesystems"] - before, 2,
+                      "one without a limit and one that is out of reach are counted")
+        finally:
+            child.communicate(b"\n")
+
+
 def check_selection(tap):
     child = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 61 & wait"], preexec_fn=os.setsid)
     try:
@@ -270,7 +292,7 @@ def check_vanishing(tap):
 
 def main():
     tap = Tap()
-    for check in (check_exact, check_error_of_counters, check_known, check_host, check_shared_space, check_selection,
+    for check in (check_exact, check_error_of_counters, check_known, check_host, check_shared_space, check_filesystems, check_selection,
                   check_stacks, check_unprivileged, check_crowd, check_vanishing):
         tap.guarded(check)
     tap.done()
