@@ -179,6 +179,7 @@ static int live(struct state *s, struct err *err)
 	s->job->ops->stop(s->engine);
 	s->job->ops->status(s->engine, &st, NULL, 0);
 	control_close(&s->control);
+	recording_close(&s->job->recording, s->main_status, &st);
 	reporter_close(&s->job->reporter, st.refusals);
 	if (s->job->ops->load_refused(s->engine, err))
 		return -1;
@@ -213,6 +214,10 @@ int job_run(struct job *job, struct err *err)
 	s.control.fd = -1;
 	if (opts->name && control_listen(&s.control, job->group, true, err) < 0)
 		return -1;
+	if (recording_start(&job->recording, &cfg, err) < 0) {
+		control_close(&s.control);
+		return -1;
+	}
 	if (job->ops->start(&s.engine, &cfg, err) < 0) {
 		control_close(&s.control);
 		return -1;

@@ -7,6 +7,7 @@
 #define SURETY_CLI_JOB_H
 
 #include "cli/opts.h"
+#include "cli/recording.h"
 #include "cli/reporter.h"
 #include "engine/engine.h"
 
@@ -24,6 +25,7 @@ struct job {
 	struct reporter reporter;
 	job_ended_fn *ended; /* or NULL */
 	void *ended_ctx;
+	struct recording recording;
 	int guard_fd;          /* hangs up when the guard is gone */
 	const int *foreign_fds; /* inherited, for the command only; -1 ends */
 };

@@ -43,6 +43,7 @@ struct run_opts {
 	const char *report;           /* "-" is stderr */
 	int format;                   /* enum report_format */
 	bool summary;
+	const char *record;           /* or NULL */
 	const char *name;             /* or NULL */
 	int engine;                   /* enum engine_choice */
 	char **command;               /* at least one word, NULL at the end */

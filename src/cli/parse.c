@@ -194,7 +194,7 @@ static int check_run(const struct run_opts *run, struct err *err)
 		return err_set(
 			err, EXIT_SURETY,
 			"cannot use '--overcommit-ratio': the limit is given as a size already (give one of them)");
-	if (run->mode == 2 && run->limit_bytes == OPT_UNSET && run->ratio == OPT_UNSET)
+	if (run->mode == 2 && run->limit_bytes == OPT_UNSET && run->ratio == OPT_UNSET && !run->record)
 		return err_set(err, EXIT_SURETY,
 			       "no limit given: a group with overcommit_memory 2 has none by itself "
 			       "(add --limit SIZE or --overcommit-ratio PCT)");

@@ -15,8 +15,10 @@ enum { DEFAULT_RATIO = 50 }; /* vm.overcommit_ratio */
 int run_limit(const struct run_opts *opts, struct limit *ret, struct err *err)
 {
 	bool by_limit = opts->limit_bytes != OPT_UNSET;
+	/* Only a run that is recorded may leave the limit out. */
+	bool unlimited = opts->mode == OVERCOMMIT_NEVER && !by_limit && opts->ratio == OPT_UNSET;
 	/* Mode 0 refuses by RAM and swap, a ratio is one of RAM; a plain limit needs neither. */
-	bool need_ram = !by_limit || opts->mode == OVERCOMMIT_GUESS;
+	bool need_ram = !by_limit || opts->record || opts->mode == OVERCOMMIT_GUESS;
 	struct memory_totals totals = { 0 };
 	int r;
 
@@ -28,7 +30,9 @@ int run_limit(const struct run_opts *opts, struct limit *ret, struct err *err)
 	}
 	memset(ret, 0, sizeof(*ret));
 	ret->mode = (enum overcommit)opts->mode;
-	ret->by_ratio = !by_limit;
+	ret->by_ratio = !by_limit && !unlimited;
+	if (unlimited)
+		ret->limit_pages = INT64_MAX >> PAGE_SHIFT;
 	if (by_limit)
 		ret->limit_pages = opts->limit_bytes >> PAGE_SHIFT;
 	ret->ratio = opts->ratio == OPT_UNSET ? DEFAULT_RATIO : opts->ratio;
@@ -40,7 +44,7 @@ int run_limit(const struct run_opts *opts, struct limit *ret, struct err *err)
 	}
 	if (opts->swap_bytes != OPT_UNSET)
 		ret->swap_pages = opts->swap_bytes >> PAGE_SHIFT;
-	else if (!by_limit)
+	else if (!by_limit && !unlimited)
 		ret->swap_pages = totals.swap_bytes >> PAGE_SHIFT;
 	ret->admin_reserve_pages = opts->admin_reserve_bytes >> PAGE_SHIFT;
 	ret->user_reserve_pages = opts->user_reserve_bytes >> PAGE_SHIFT;

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "core/journal.h"
 #include "core/ledger.h"
 #include "core/refusal.h"
 
@@ -32,6 +33,14 @@ struct engine_events {
 	 * engine, one at a time, after the caller has been answered.  CAPTURE is
 	 * NULL where the stack could not be had. */
 	void (*refused)(void *ctx, const struct refusal *refusal, const struct capture *capture);
+};
+
+/* Where a run is recorded.  Called with the engine's lock, one at a time: what it
+ * does is part of what a call costs. */
+struct engine_recorder {
+	void *ctx;
+	void (*event)(void *ctx, const struct journal_event *event);
+	void (*tick)(void *ctx, uint64_t time_ns); /* now and then, and at the end */
 };
 
 /* One line of what an engine can and cannot do here. */
@@ -73,6 +82,7 @@ struct engine_config {
 	struct limit limit;
 	enum on_refusal on_refusal;
 	struct engine_events events;
+	const struct engine_recorder *recorder; /* NULL: nothing is recorded */
 	const char *path;   /* the program: resolved, and found executable */
 	char *const *argv;
 	const sigset_t *signals; /* mask that the command starts with */

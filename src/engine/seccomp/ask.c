@@ -198,6 +198,8 @@ void ask_granted(struct ask *ask)
 		ask->t->promise = promise_new(g, ask->t, ask->charge.pages);
 		if (!ask->t->promise)
 			ask->flight = FLIGHT_SPACE; /* no memory of our own: the parent carries it */
+		else
+			ask->t->promise->recorded = ask->recorded;
 	}
 	if (ask->flight != FLIGHT_NONE)
 		flight_start(g, ask->t, ask->flight, ask->op, ask->charge.pages, ask->req);

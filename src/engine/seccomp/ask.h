@@ -39,6 +39,7 @@ struct ask {
 	uint64_t exec_pages;    /* all that the new image needs; given, or to be found */
 	bool cold;              /* the program has to be read first, see slow.h */
 	uint64_t exec_args;     /* of these, for arguments */
+	uint64_t recorded;      /* its number in a recording, 0: none is made */
 };
 
 /* Reads the call.  EXEC_PAGES is what slow.h found of its program, else 0.

@@ -28,6 +28,7 @@
 #include "engine/seccomp/passfd.h"
 #include "engine/seccomp/probe.h"
 #include "engine/seccomp/promise.h"
+#include "engine/seccomp/recorder.h"
 #include "engine/seccomp/space.h"
 #include "engine/seccomp/vault.h"
 #include "sys/clock.h"
@@ -131,6 +132,9 @@ static int serve(struct engine *e, const struct engine_config *cfg, int fd, bool
 					 .main_pid = e->main_pid,
 					 .starting = true };
 	notify_init(&e->notifier);
+	r = cfg->recorder ? recorder_start(g, cfg->recorder) : 0;
+	if (r < 0)
+		return r;
 	r = pthread_create(&e->server, NULL, server_main, &e->notifier);
 	e->serving = r == 0;
 	return -r;
@@ -328,6 +332,7 @@ static void seccomp_stop(struct engine *e)
 			pthread_detach(e->server);
 	}
 	capture_stop(&e->capture);
+	recorder_stop(&e->group);
 }
 
 const struct engine_ops engine_seccomp = {

@@ -15,6 +15,7 @@
 
 #include "engine/seccomp/object.h"
 #include "engine/seccomp/promise.h"
+#include "engine/seccomp/recorder.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
 
@@ -67,13 +68,18 @@ static struct task *exec_task(const struct proc *p)
 static void exec_replaced(struct group *g, struct proc *p, bool split)
 {
 	struct space *s;
+	uint64_t stack, brk;
 
 	if (split && !space_new(g, p))
 		return;
 	s = p->space;
 	space_doubt_image(s);
-	if (s->outside || s->exact_only) {
+	if (s->outside || s->exact_only || g->recorder) {
+		stack = s->start_stack;
+		brk = s->start_brk;
 		space_know_image(s);
+		if (g->recorder && (s->start_stack != stack || s->start_brk != brk))
+			recorder_execed(g, p, s);
 		space_look(g, s);
 	} else {
 		space_look_fast(s);

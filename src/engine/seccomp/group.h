@@ -41,6 +41,7 @@ struct space {
 	bool exact_only; /* data contains what is not charged: only a count tells */
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
 	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */
+	uint64_t counted_sticky; /* sticky as it was counted, while nothing is added */
 	bool steady;          /* the last looks for a peak found the same */
 	uint64_t steady_data;
 	bool unreadable; /* its smaps is denied to us: data + sticky is all there is */
@@ -49,6 +50,7 @@ struct space {
 	bool brk_unsure;                 /* the kernel may not have moved it */
 	bool image_unsure; /* an execve is over, and it is not known whether it failed */
 	uint64_t before_sticky, before_forced; /* then: what the image before it would still hold */
+	struct recorded *recorded;       /* see recorder.h; NULL: not told of yet */
 	bool outside;                    /* our own image, before the first execve: not of the group */
 	LIST_HEAD(, proc) procs;         /* its users; never empty */
 	LIST_ENTRY(space) entry;
@@ -98,6 +100,7 @@ struct promise {
 	pid_t parent;
 	struct task *task; /* NULL once the fork has returned, or its caller is gone */
 	uint64_t pages, sticky, forced;
+	uint64_t recorded; /* number of the request, 0: none */
 	uint64_t start_stack, start_brk, brk;
 	bool exact_only, odd;
 	LIST_ENTRY(promise) entry;
@@ -155,6 +158,7 @@ struct group {
 	bool has_shmem;                        /* some process may hold a memfd or tmpfs file */
 
 	struct programs programs;
+	struct recorder *recorder; /* NULL: nothing is recorded */
 	uint64_t needed_peak; /* highest Committed_AS plus reserved, pages */
 	uint64_t notifications;
 	uint64_t hugetlb_asked_ms;  /* when the host was asked for its pool */

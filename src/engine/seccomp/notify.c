@@ -14,6 +14,7 @@
 #include "engine/seccomp/flight.h"
 #include "engine/seccomp/loader.h"
 #include "engine/seccomp/object.h"
+#include "engine/seccomp/recorder.h"
 #include "engine/seccomp/vault.h"
 #include "sys/clock.h"
 #include "sys/procfs.h"
@@ -158,6 +159,8 @@ static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
 		(void)listener_answer(&g->listener, call.id, 0, rejected);
 		return;
 	}
+	if (g->recorder)
+		recorder_request(ask, true);
 	n->starting = n->starting && is_loading(n, ask);
 	if (n->starting) {
 		refuse_start(n, ask);
@@ -208,6 +211,8 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 		refuse(n, &ask, verdict);
 		return;
 	}
+	if (g->recorder)
+		recorder_request(&ask, false);
 	/* What an execve may need, and what may be in two places, is more than is
 	 * there: the next look shows which. */
 	firm = ask.flight != FLIGHT_EXEC && !ask.sticky && vault_look_for_peak(&ask);

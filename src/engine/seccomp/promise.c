@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "engine/seccomp/recorder.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
 
@@ -60,6 +61,8 @@ void promise_drop(struct group *g, struct promise *promise)
 		promise->task->promise = NULL;
 		promise->task->flight = FLIGHT_NONE;
 	}
+	if (promise->recorded)
+		recorder_fork_gone(g, promise);
 	ledger_set(&g->promised, g->promised.pages - promise->pages);
 	LIST_REMOVE(promise, entry);
 	free(promise);
@@ -78,6 +81,8 @@ void promise_keep(struct group *g, struct promise *promise, struct space *s)
 	s->exact_only = promise->exact_only;
 	s->odd = promise->odd;
 	space_post(s);
+	if (promise->recorded)
+		recorder_forked(g, promise, s);
 	promise_drop(g, promise);
 }
 

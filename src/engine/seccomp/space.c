@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
+#include "engine/seccomp/recorder.h"
 #include "sys/clock.h"
 #include "sys/procfs.h"
 
@@ -32,13 +33,14 @@ void space_attach(struct group *g, struct proc *p, struct space *s)
 {
 	struct space *old = p->space;
 
-	(void)g;
 	if (old)
 		LIST_REMOVE(p, in_space);
 	p->space = s;
 	if (s)
 		LIST_INSERT_HEAD(&s->procs, p, in_space);
 	if (old && LIST_EMPTY(&old->procs)) {
+		if (old->recorded)
+			recorder_space_gone(g, old);
 		ledger_leave(&old->hold);
 		LIST_REMOVE(old, entry);
 		free(old);
@@ -77,7 +79,7 @@ static pid_t proc_live_task(const struct proc *p, struct statm *ret)
 
 /* A user that is in execve may have left already: its files then show the new
  * image.  It is asked only where nobody else can be. */
-static pid_t space_statm(const struct space *s, struct statm *ret)
+pid_t space_statm(const struct space *s, struct statm *ret)
 {
 	const struct proc *p;
 	pid_t tid = 0;
@@ -145,6 +147,7 @@ void space_doubt_image(struct space *s)
 	s->before_forced += s->forced;
 	s->sticky = s->forced = 0;
 	s->image_unsure = true;
+	s->counted_sticky = 0;
 	space_post(s);
 }
 
@@ -254,7 +257,7 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 		return;
 	}
 	s->data = count.held_in_data;
-	s->sticky = count.held - count.held_in_data;
+	s->sticky = s->counted_sticky = count.held - count.held_in_data;
 	s->forced = count.forced;
 	s->before_sticky = s->before_forced = 0;
 	s->landed = 0;

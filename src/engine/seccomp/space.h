@@ -6,6 +6,7 @@
 #define SURETY_ENGINE_SECCOMP_SPACE_H
 
 #include "engine/seccomp/group.h"
+#include "sys/procfs.h"
 #include "sys/smaps.h"
 
 /* A new address space used by P alone; NULL without memory. */
@@ -39,6 +40,9 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx);
  * counters are the same.  Only read-only memory that was charged, and replaced by
  * as much that is not, could make it too high. */
 bool space_counted_lately(const struct space *s);
+
+/* Reads the counters of the space.  Returns the thread that they are of, or 0. */
+pid_t space_statm(const struct space *s, struct statm *ret);
 
 /* A thread of the space that has not ended, or 0. */
 pid_t space_live_task(const struct space *s);
