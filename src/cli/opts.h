@@ -129,6 +129,14 @@ struct probe_opts {
 	int engine; /* enum engine_choice */
 };
 
+struct explain_opts {
+	uint64_t limit_bytes;  /* or OPT_UNSET */
+	int mode;              /* enum overcommit */
+	uint64_t fork_reserve; /* per cent */
+	bool json;
+	const char *record;    /* the file; or NULL */
+};
+
 struct help_opts {
 	const char *topic; /* name of a command, not yet looked up; or NULL */
 };

@@ -12,6 +12,7 @@
 #define OFFSET_OPERANDS_COMMAND_OR_NONE(name) offsetof(union opts, name.command)
 #define OFFSET_OPERANDS_TARGET(name) offsetof(union opts, name.target)
 #define OFFSET_OPERANDS_SCRIPT(name) offsetof(union opts, name.script)
+#define OFFSET_OPERANDS_RECORD(name) offsetof(union opts, name.record)
 #define OFFSET_OPERANDS_TOPIC(name) offsetof(union opts, name.topic)
 
 const struct command command_table[COMMAND_NR] = {

@@ -23,6 +23,7 @@ enum operands {
 	OPERANDS_COMMAND_OR_NONE,
 	OPERANDS_TARGET,  /* at most one: a group or a pid */
 	OPERANDS_SCRIPT,  /* one: a file */
+	OPERANDS_RECORD,  /* the file of a record */
 	OPERANDS_TOPIC,   /* at most one: the name of a command */
 };
 

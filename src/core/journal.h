@@ -49,7 +49,7 @@ enum journal_request_flag {
 	JOURNAL_PEAK = 1 << 0,      /* the figures were tightened as before a refusal: the highest need so far */
 	JOURNAL_REFUSED = 1 << 1,   /* it did not fit in the run that was recorded */
 	JOURNAL_NORESERVE = 1 << 2, /* MAP_NORESERVE: modes 0 and 1 do not charge it */
-	JOURNAL_RANGE = 1 << 3,     /* start and end are known */
+	JOURNAL_RANGE = 1 << 3,     /* start and end are known; of mremap those before it */
 	JOURNAL_REQUEST_FLAGS = (1 << 4) - 1,
 };
 

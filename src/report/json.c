@@ -142,7 +142,7 @@ static json_t *frame_object(const struct frame *f, int *failed)
 	return object;
 }
 
-static json_t *stack_object(const struct stack *s, int *failed)
+json_t *json_stack(const struct stack *s, int *failed)
 {
 	static const char *const ends[] = {
 		[UNWIND_OUTERMOST] = "outermost",
@@ -222,7 +222,7 @@ int json_write(FILE *out, const struct event *e)
 	for (int i = 0; i < e->nr; i++)
 		append(calls, &failed, call_object(&e->call[i].refusal, &failed));
 	set(object, &failed, "calls", calls);
-	set(object, &failed, "stack", stack_object(&e->call[0].stack, &failed));
+	set(object, &failed, "stack", json_stack(&e->call[0].stack, &failed));
 	set(object, &failed, "holders", holders_array(r, &failed));
 
 	if (!failed)

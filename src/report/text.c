@@ -20,7 +20,7 @@
 
 enum { TEXT_CALL = 512, TEXT_PATH = 40 };
 
-static void put_name(FILE *out, const char *name)
+void text_name(FILE *out, const char *name)
 {
 	autofree char *safe = escape_text(name);
 
@@ -62,9 +62,9 @@ static void put_headline(FILE *out, const struct event *e)
 	char request[BYTES_FORMAT_MAX];
 
 	fprintf(out, "surety: refused %s of %s: ", operation_name(r->op), bytes_format(r->request_bytes, request));
-	put_name(out, r->comm);
+	text_name(out, r->comm);
 	fprintf(out, "[%d] in group '", (int)r->pid);
-	put_name(out, r->group);
+	text_name(out, r->group);
 	fputs("': ", out);
 	put_reason(out, r);
 	fputc('\n', out);
@@ -92,14 +92,14 @@ static void put_process(FILE *out, const struct refusal *r)
 	if (r->tid != r->pid)
 		fprintf(out, " thread %d", (int)r->tid);
 	fputs(" (", out);
-	put_name(out, r->comm);
+	text_name(out, r->comm);
 	fputs(") ", out);
-	put_name(out, *r->exe ? r->exe : "?");
+	text_name(out, *r->exe ? r->exe : "?");
 	fputc('\n', out);
 	put_label(out, "group");
-	put_name(out, r->group);
+	text_name(out, r->group);
 	fprintf(out, ", overcommit_memory %d, engine ", (int)r->mode);
-	put_name(out, r->engine);
+	text_name(out, r->engine);
 	fputc('\n', out);
 }
 
@@ -147,7 +147,7 @@ static void put_source(FILE *out, const struct frame *f)
 	const char *tail = path_tail(f->file, TEXT_PATH);
 
 	fputs(tail == f->file ? " at " : " at ...", out);
-	put_name(out, tail);
+	text_name(out, tail);
 	if (f->line)
 		fprintf(out, ":%d", f->line);
 }
@@ -162,7 +162,7 @@ static void put_caller(FILE *out, const struct stack *s)
 		return;
 	f = &s->frame[outer];
 	put_label(out, "caller");
-	put_name(out, f->symbol ? f->symbol : f->module ? f->module : "?");
+	text_name(out, f->symbol ? f->symbol : f->module ? f->module : "?");
 	if (f->file)
 		put_source(out, f);
 	fprintf(out, "   (frame %d)\n", outer);
@@ -203,7 +203,7 @@ static void put_module_offset(FILE *out, const struct frame *f)
 	const char *slash = strrchr(f->module, '/');
 
 	fputs(" (", out);
-	put_name(out, slash ? slash + 1 : f->module);
+	text_name(out, slash ? slash + 1 : f->module);
 	fprintf(out, "+0x%" PRIx64 ")", f->offset);
 }
 
@@ -216,7 +216,7 @@ static void put_frame(FILE *out, int nr, const struct frame *f)
 	else
 		(void)snprintf(address, sizeof(address), "0x%" PRIx64, f->pc);
 	fprintf(out, "    #%-3d%-15s", nr, address);
-	put_name(out, f->symbol ? f->symbol : "?");
+	text_name(out, f->symbol ? f->symbol : "?");
 	if (f->symbol && !f->inlined)
 		fprintf(out, "+0x%" PRIx64, f->symbol_offset);
 	if (f->file)
@@ -226,9 +226,8 @@ static void put_frame(FILE *out, int nr, const struct frame *f)
 	fputc('\n', out);
 }
 
-static void put_stack(FILE *out, const struct stack *s)
+void text_stack(FILE *out, const struct stack *s)
 {
-	fputs("\n  stack\n", out);
 	for (int i = 0; i < s->nr; i++)
 		put_frame(out, i, &s->frame[i]);
 	if (!s->nr)
@@ -255,7 +254,7 @@ static void put_modules(FILE *out, const struct stack *s)
 		if (!f->module || seen)
 			continue;
 		fprintf(out, "%s    %-40s ", title, f->build_id ? f->build_id : "(no build-id)");
-		put_name(out, f->module);
+		text_name(out, f->module);
 		fputc('\n', out);
 		title = "";
 	}
@@ -272,7 +271,7 @@ static void put_holders(FILE *out, const struct refusal *r)
 		fprintf(out, "    %11" PRIu64 " kB ", pages_to_kib(bytes_to_pages(h->bytes)));
 		if (h->pid) {
 			fprintf(out, "%8d  ", (int)h->pid);
-			put_name(out, h->comm);
+			text_name(out, h->comm);
 		} else {
 			fprintf(out, "%8s  shared memory", "-");
 		}
@@ -291,7 +290,8 @@ void text_write(FILE *out, const struct event *e)
 	put_caller(out, &e->call[0].stack);
 	put_rule(out, r);
 	put_amounts(out, r);
-	put_stack(out, &e->call[0].stack);
+	fputs("\n  stack\n", out);
+	text_stack(out, &e->call[0].stack);
 	put_modules(out, &e->call[0].stack);
 	put_holders(out, r);
 	fputc('\n', out);

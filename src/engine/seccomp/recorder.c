@@ -207,6 +207,9 @@ static bool known_range(const struct ask *ask, struct journal_request *request)
 	if (ask->op == OP_BRK) {
 		start = (uint64_t)ask->value;
 		end = ask->brk;
+	} else if (ask->op == OP_MREMAP) {
+		start = ask->arg[0]; /* where it is before the call */
+		end = start + ask->arg[1];
 	} else if (ask->op != OP_MPROTECT && !(ask->op == OP_MMAP && (ask->arg[3] & MAP_FIXED))) {
 		return false;
 	}
