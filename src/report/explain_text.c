@@ -120,7 +120,7 @@ static void put_given_limit(FILE *out, struct explain *x)
 		fputs(" refuses nothing\n", out);
 		return;
 	}
-	fputs(" first refuses an ", out);
+	fputs(" refuses, and first: ", out);
 	put_request(out, x, &x->first);
 	fputs(" would pass it\n", out);
 	put_where(out, x, &x->first);

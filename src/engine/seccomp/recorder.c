@@ -22,13 +22,16 @@
 enum {
 	UNSEEN_PAGES = 2048, /* that a stack may have grown by: 8 MiB, the usual RLIMIT_STACK */
 	LOOK_EVERY_MS = 10,
-	EXACT_PART = 1024,   /* what is not sure may be that part of the whole: 0.1 % */
+	DOUBT_PART = 1024,   /* what is not sure may be that part of the need: 0.1 % */
+	DOUBT_PART_MOST = 128, /* and 0.8 % where reading costs too much */
+	CLOSE_PART = 50,     /* of the time, for reading closely */
 	STACK_PAGES = 32,    /* asked for without a stack, 128 KiB, and the next one is taken */
-	STACK_PART = 16,     /* of the time, for stacks */
+	STACK_PART = 50,     /* of the time, for stacks */
 	PEAK_PART = 256,     /* a new peak that much higher has a stack whatever it costs */
 };
 
-static const uint64_t stack_start_ns = 20000000; /* for stacks at the start, on top */
+static const uint64_t stack_start_ns = 5000000; /* for stacks at the start, on top */
+static const uint64_t close_start_ns = 5000000; /* for reading closely */
 
 void recorder_tell(struct recorder *r, struct journal_event *event)
 {
@@ -134,56 +137,78 @@ static uint64_t unsure(const struct group *g)
 	return pages;
 }
 
+/* By the counters; where these cannot tell, the bound does for now. */
 static void look_at_all(struct group *g)
 {
 	struct space *s;
 
 	LIST_FOREACH(s, &g->spaces, entry)
-		space_look(g, s);
+		if (!s->exact_only)
+			space_look(g, s);
 }
 
-/* The need of a request that passes the highest so far, as a decision against
- * that limit would find it. */
-static uint64_t read_closely(struct recorder *r, struct ask *ask)
+/* What the need of ASK may be less, when it has not been read closely. */
+static uint64_t doubt(const struct ask *ask)
+{
+	return unsure(ask->g) + (ask->refine ? ask->charge.pages : 0);
+}
+
+/* Reading mappings has a part of the time.  When that is spent, more is left in doubt. */
+static uint64_t part_in_doubt(const struct recorder *r)
+{
+	uint64_t elapsed = clock_ns(CLOCK_MONOTONIC) - r->started_ns;
+
+	return r->close_ns < close_start_ns + elapsed / CLOSE_PART ? DOUBT_PART : DOUBT_PART_MOST;
+}
+
+/* The figures of a request that passes the highest need so far, as a decision
+ * against that limit would find them. */
+static void read_closely(struct recorder *r, struct ask *ask)
 {
 	struct group *g = ask->g;
+	uint64_t began = clock_ns(CLOCK_MONOTONIC);
 
-	if (ask->refine && ask->charge.pages > r->floor / EXACT_PART)
+	if (ask->refine)
 		ask->refine(ask);
-	if (need_of(ask) > r->peak && (g->nr_procs > 1 || !LIST_EMPTY(&g->promises))) {
-		group_reap(g);
-		promise_discover(g);
-		look_at_all(g);
-	}
-	if (need_of(ask) > r->peak && unsure(g) > need_of(ask) / EXACT_PART) {
+	if (need_of(ask) > r->peak && unsure(g)) {
 		vault_count(g, ask->t);
 		if (ask->refine)
 			ask->refine(ask);
 	}
-	if (need_of(ask) > r->floor)
-		r->floor = need_of(ask);
-	return need_of(ask);
+	r->close_ns += clock_ns(CLOCK_MONOTONIC) - began;
 }
 
 /* Whether ASK needs more than any before it; then r->peak is that. */
 static bool is_peak(struct recorder *r, struct ask *ask)
 {
 	struct group *g = ask->g;
-	uint64_t unseen = ((uint64_t)g->nr_procs + 1) * UNSEEN_PAGES, need = need_of(ask);
+	uint64_t unseen = ((uint64_t)g->nr_procs + 1) * UNSEEN_PAGES, need = need_of(ask), left, part;
 
 	if (need < UINT64_MAX - unseen && need + unseen <= r->peak)
 		return false;
 	if (ask->t->seen_ms - r->looked_ms >= LOOK_EVERY_MS) {
 		r->looked_ms = ask->t->seen_ms;
 		look_at_all(g);
-	} else if (!ask->t->proc->space->exact_only || need > r->peak) {
+	} else if (!ask->t->proc->space->exact_only) {
 		space_look(g, ask->t->proc->space);
 	}
+	part = part_in_doubt(r);
+	if (need_of(ask) > r->peak && need_of(ask) > r->floor + r->floor / part) {
+		group_reap(g);
+		if (!LIST_EMPTY(&g->promises))
+			promise_discover(g);
+		look_at_all(g);
+		if (need_of(ask) > r->peak && doubt(ask) > need_of(ask) / part) {
+			read_closely(r, ask);
+			left = 0;
+		} else {
+			left = doubt(ask);
+		}
+		need = need_of(ask);
+		if (need > left && need - left > r->floor)
+			r->floor = need - left;
+	}
 	need = need_of(ask);
-	if (need <= r->peak)
-		return false;
-	if (need > r->floor + r->floor / EXACT_PART)
-		need = read_closely(r, ask);
 	if (need <= r->peak || ask_rejected(ask))
 		return false;
 	r->peak = need;

@@ -22,8 +22,9 @@ struct recorder {
 	uint64_t requests, refusals;
 	uint32_t nr_spaces;
 
-	uint64_t peak;  /* highest need, pages: never below the truth */
-	uint64_t floor; /* the same, when it was last read closely */
+	uint64_t peak;     /* highest need, pages: never below the truth */
+	uint64_t floor;    /* and what it surely is */
+	uint64_t close_ns; /* spent on reading closely */
 	uint64_t looked_ms;
 	uint64_t stack_at; /* need at the last new peak with a stack */
 

@@ -22,8 +22,8 @@
 
 enum {
 	TICK_MS = 10,
-	TICK_PART = 50,   /* of the time, for the counters */
-	RANGES_PART = 33, /* and for the mappings */
+	TICK_PART = 100,  /* of the time, for the counters */
+	RANGES_PART = 50, /* and for the mappings */
 	PLAN_MAX = 32,    /* spaces whose mappings are read in one turn: the largest */
 	CHANGE_PART = 64, /* a space that changed by less is not read again */
 };
