@@ -18,7 +18,8 @@ int cmd_explain(const struct explain_opts *opts, struct err *err)
 {
 	char program[4096], limit[24] = "-", mode[4], percent[24];
 	const char *format = opts->json ? "json" : "text";
-	char *const argv[] = { (char *)EXPLAIN_NAME, (char *)opts->record, limit, mode, percent, (char *)format, NULL };
+	char *const argv[] = { (char *)EXPLAIN_NAME, (char *)opts->record, limit, mode, percent, (char *)format,
+			       (char *)opts->html, NULL };
 
 	if (!opts->record)
 		return err_set(err, EXIT_SURETY, "no record given: surety explain has nothing to read (surety run --record FILE "

@@ -133,6 +133,7 @@ struct explain_opts {
 	uint64_t limit_bytes;  /* or OPT_UNSET */
 	int mode;              /* enum overcommit */
 	uint64_t fork_reserve; /* per cent */
+	const char *html;      /* or NULL */
 	bool json;
 	const char *record;    /* the file; or NULL */
 };

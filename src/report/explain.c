@@ -107,6 +107,20 @@ static void count_step(struct explain *x, const struct replay_request *q)
 	}
 }
 
+static int note_refused(struct explain *x, const struct replay_request *q)
+{
+	if (x->terms->limit_pages == UINT64_MAX || !replay_refused(&x->terms->replay, &x->head, x->terms->limit_pages, q))
+		return 0;
+	x->refused_count++;
+	if (!x->refused)
+		x->refused = calloc(EXPLAIN_REFUSED, sizeof(*x->refused));
+	if (!x->refused)
+		return -ENOMEM;
+	if (x->nr_refused < EXPLAIN_REFUSED)
+		x->refused[x->nr_refused++] = *q;
+	return 0;
+}
+
 static uint64_t column_of(const struct explain *x, uint64_t time_ns)
 {
 	return x->duration_ns ? (uint64_t)((unsigned __int128)time_ns * (EXPLAIN_COLUMNS - 1) / x->duration_ns) : 0;
@@ -167,6 +181,8 @@ static int account(void *ctx, const struct journal_event *event, const struct re
 
 	if (q) {
 		count_step(x, q);
+		if (note_refused(x, q) < 0)
+			return -ENOMEM;
 		s->committed = q->r.committed + (granted ? q->r.pages : 0);
 	}
 	if (event->kind == JOURNAL_TOTAL) {
@@ -180,7 +196,7 @@ static int account(void *ctx, const struct journal_event *event, const struct re
 	return note_picture(s, event, q);
 }
 
-static const char *kind_text(const struct held *held)
+const char *explain_kind_text(const struct held *held)
 {
 	switch (held->kind) {
 	case HELD_STACK_AREA: return "the main thread's stack";
@@ -209,7 +225,7 @@ char *explain_site_text(struct explain *x, const struct held *held)
 	int n;
 
 	if (!f)
-		return strdup(kind_text(held));
+		return strdup(explain_kind_text(held));
 	if (f->symbol && f->file)
 		n = asprintf(&text, "%s at %s:%d", f->symbol, base_name(f->file), f->line);
 	else if (f->symbol)
@@ -311,6 +327,7 @@ void explain_done(struct explain *x)
 	for (size_t i = 0; i < x->nr_sites; i++)
 		free(x->site[i].text);
 	free(x->moment);
+	free(x->refused);
 	free(x->site);
 	free(x->column);
 	stackbook_free(x->book);

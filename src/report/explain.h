@@ -14,6 +14,7 @@
 enum {
 	EXPLAIN_STEPS = 11,
 	EXPLAIN_COLUMNS = 1200, /* of the picture over time, at most */
+	EXPLAIN_REFUSED = 500,  /* requests that are marked in it, at most */
 	EXPLAIN_MOMENTS = 120,  /* at which it is told what is held, at most */
 };
 
@@ -69,6 +70,9 @@ struct explain {
 	size_t nr_sites;
 	struct explain_column *column;
 	size_t nr_columns;
+	struct replay_request *refused; /* by the limit given, the first of them */
+	size_t nr_refused;
+	uint64_t refused_count;         /* all of them */
 	struct explain_moment *moment;
 	size_t nr_moments;
 };
@@ -77,6 +81,9 @@ struct explain {
  * both cases. */
 int explain_read(struct explain *x, int fd, const struct explain_terms *terms, struct err *err);
 void explain_done(struct explain *x);
+
+/* What kind of memory it is, where no stack tells. */
+const char *explain_kind_text(const struct held *held);
 
 /* Where a held row comes from, in a word or two; to free, NULL without memory. */
 char *explain_site_text(struct explain *x, const struct held *held);

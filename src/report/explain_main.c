@@ -2,7 +2,7 @@
  *
  * surety-explain: a record in, what it says about limits out.
  *
- *     surety-explain FILE LIMIT_BYTES|- MODE FORK_PERCENT text|json|check
+ *     surety-explain FILE LIMIT_BYTES|- MODE FORK_PERCENT text|json|check [HTML]
  *
  * A program of its own because it unwinds: surety links no unwinder.  surety
  * starts it, with arguments that it has checked.  The exit status is 1 where
@@ -21,13 +21,14 @@
 struct arguments {
 	struct explain_terms terms;
 	const char *format;
+	const char *html; /* or NULL */
 };
 
 static int parse(int argc, char **argv, struct arguments *a, struct err *err)
 {
 	uint64_t limit = UINT64_MAX, mode;
 
-	if (argc != 6 || (strcmp(argv[2], "-") != 0 && number_parse(argv[2], &limit) < 0) ||
+	if ((argc != 6 && argc != 7) || (strcmp(argv[2], "-") != 0 && number_parse(argv[2], &limit) < 0) ||
 	    number_parse(argv[3], &mode) < 0 || mode > OVERCOMMIT_NEVER ||
 	    number_parse(argv[4], &a->terms.replay.fork_percent) < 0 || a->terms.replay.fork_percent > 100)
 		return err_set(err, EXIT_SURETY, "cannot use 'surety-explain': bad arguments (surety explain starts it)");
@@ -35,6 +36,8 @@ static int parse(int argc, char **argv, struct arguments *a, struct err *err)
 	a->terms.limit_pages = limit == UINT64_MAX ? limit : limit >> PAGE_SHIFT;
 	a->terms.replay.mode = (enum overcommit)mode;
 	a->format = argv[5];
+	a->html = argv[6];
+	a->terms.picture = a->html != NULL;
 	return 0;
 }
 
@@ -56,6 +59,23 @@ static int write_out(struct explain *x, const char *format, struct err *err)
 	return 0;
 }
 
+static int write_page(struct explain *x, const char *path, struct err *err)
+{
+	FILE *f = fopen(path, "we");
+	int error = f ? 0 : errno;
+
+	if (f && explain_html(f, x) < 0)
+		error = ENOMEM;
+	if (f && ferror(f) && !error)
+		error = EIO;
+	if (f && fclose(f) != 0 && !error)
+		error = errno;
+	if (error)
+		return err_set(err, EXIT_SURETY, "cannot write the page '%s': %s (give another --html FILE)", path,
+			       strerror(error));
+	return 0;
+}
+
 static int explain(const struct arguments *a, struct err *err)
 {
 	autoclose int fd = open(a->terms.path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -69,7 +89,10 @@ static int explain(const struct arguments *a, struct err *err)
 	if (r == 0) {
 		if (x.cut)
 			warn_line("the record '%s' has no end: what follows is of the part that is there", a->terms.path);
-		r = write_out(&x, a->format, err);
+		if (a->html)
+			r = write_page(&x, a->html, err);
+		if (r == 0)
+			r = write_out(&x, a->format, err);
 	}
 	if (r == 0)
 		r = x.first.r.number ? 1 : 0;

@@ -266,10 +266,10 @@ void recorder_request(struct ask *ask, bool refused)
 	if (known) {
 		known->unsampled += ask->charge.pages;
 		if (wants_stack(r, known, need_of(ask), peak)) {
-			uint64_t began = clock_ns(CLOCK_MONOTONIC);
+			uint64_t began = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
 			request->stack = recorder_stack(r, ask, known);
-			r->stack_ns += clock_ns(CLOCK_MONOTONIC) - began;
+			r->stack_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - began;
 			known->unsampled = 0;
 			if (peak)
 				r->stack_at = need_of(ask);
