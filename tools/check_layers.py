@@ -14,7 +14,7 @@ import re
 import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
-GENERATED = {"config.h", "filter_program.h", "explain_page.h"}
+GENERATED = {"config.h", "filter_program.h", "explain_page.h", "surety.skel.h"}
 
 
 def read_table(path):

@@ -178,8 +178,8 @@ struct surety_reading {
 };
 
 #ifndef __bpf__
-_Static_assert(sizeof(struct surety_group) == 128, "abi");
-_Static_assert(sizeof(struct surety_space) == 168, "abi");
+_Static_assert(sizeof(struct surety_group) == 120, "abi");
+_Static_assert(sizeof(struct surety_space) == 136, "abi");
 _Static_assert(sizeof(struct surety_object) == 32, "abi");
 #endif
 

@@ -251,9 +251,8 @@ int BPF_PROG(on_stack_grown, struct vm_area_struct *vma, unsigned long address, 
 	return 0;
 }
 
-/* A trial that is given back at once. */
-SEC("fentry/__do_sys_swapoff")
-int BPF_PROG(on_swapoff)
+/* swapoff asks for the whole device, and gives it back at once. */
+static __always_inline int swapoff_begin(void)
 {
 	struct mark *m = mark_make();
 
@@ -262,8 +261,27 @@ int BPF_PROG(on_swapoff)
 	return 0;
 }
 
-SEC("fexit/__do_sys_swapoff")
+SEC("fentry/__x64_sys_swapoff")
+int BPF_PROG(on_swapoff)
+{
+	return swapoff_begin();
+}
+
+SEC("fexit/__x64_sys_swapoff")
 int BPF_PROG(on_swapoff_end)
+{
+	mark_clear();
+	return 0;
+}
+
+SEC("fentry/__ia32_sys_swapoff")
+int BPF_PROG(on_swapoff32)
+{
+	return swapoff_begin();
+}
+
+SEC("fexit/__ia32_sys_swapoff")
+int BPF_PROG(on_swapoff32_end)
 {
 	mark_clear();
 	return 0;

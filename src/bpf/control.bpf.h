@@ -19,9 +19,12 @@ static __always_inline void set_limit(struct surety_group *g, const struct suret
 	g->ram_swap = new->ram_swap;
 }
 
-static __always_inline void control_attach(struct surety_table *t, const struct surety_control *c)
+/* What has been looked up before the generation changes is looked up again. */
+static __always_inline int control_attach(struct surety_table *t, const struct surety_control *c)
 {
 	struct surety_group *g = group_at(t, c->group);
+	__u64 id = c->new.cgroup_id;
+	__u32 group = c->group;
 
 	bpf_spin_lock(&t->lock);
 	set_limit(g, &c->new);
@@ -34,8 +37,13 @@ static __always_inline void control_attach(struct surety_table *t, const struct 
 	g->state = GROUP_LIVE;
 	if (t->used <= c->group)
 		t->used = c->group + 1;
-	t->generation++;
 	bpf_spin_unlock(&t->lock);
+	if (bpf_map_update_elem(&cgroups, &id, &group, BPF_ANY) < 0) {
+		g->state = GROUP_FREE;
+		return -ENOMEM;
+	}
+	__sync_fetch_and_add(&t->generation, 1);
+	return 0;
 }
 
 /* CHILD was below GROUP's parent and is below GROUP from now on. */
@@ -134,7 +142,7 @@ int surety_control(struct surety_control *c)
 		t->generation = 1;
 		break;
 	case CONTROL_ATTACH:
-		control_attach(t, c);
+		c->result = control_attach(t, c);
 		break;
 	case CONTROL_LIMIT:
 		bpf_spin_lock(&t->lock);

@@ -29,18 +29,18 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 
-#include "abi.h"
-#include "kern.h"
-#include "ledger.bpf.h"
-#include "refusal.bpf.h"
-#include "mark.bpf.h"
-#include "space.bpf.h"
-#include "object.bpf.h"
-#include "charge.bpf.h"
-#include "release.bpf.h"
-#include "shmem.bpf.h"
-#include "noreserve.bpf.h"
-#include "member.bpf.h"
-#include "control.bpf.h"
+#include "bpf/abi.h"
+#include "bpf/kern.h"
+#include "bpf/ledger.bpf.h"
+#include "bpf/refusal.bpf.h"
+#include "bpf/mark.bpf.h"
+#include "bpf/space.bpf.h"
+#include "bpf/object.bpf.h"
+#include "bpf/charge.bpf.h"
+#include "bpf/release.bpf.h"
+#include "bpf/shmem.bpf.h"
+#include "bpf/noreserve.bpf.h"
+#include "bpf/member.bpf.h"
+#include "bpf/control.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "cli/audit.h"
+#include "cli/audit_cgroup.h"
 #include "cli/cmd.h"
 #include "cli/control.h"
 #include "cli/figures.h"
@@ -129,7 +130,9 @@ int cmd_audit(const struct audit_opts *opts, struct err *err)
 {
 	struct audits all = { opts, 0, 0 };
 
-	if (opts->target) {
+	if (opts->target && strchr(opts->target, '/')) {
+		all.status = audit_cgroup(opts->target, opts->json, err);
+	} else if (opts->target) {
 		all.status = audit_one(opts->target, opts->json, err);
 	} else {
 		(void)control_list(audit_group, &all);

@@ -40,27 +40,35 @@ static void print_json(const struct engine_ops *ops, const struct probe_report *
 	json_decref(object);
 }
 
+static const struct {
+	const struct engine_ops *ops;
+	int choice;
+	bool chosen; /* by auto */
+} engines[] = {
+	{ &engine_seccomp, ENGINE_SECCOMP, true },
+	{ &engine_bpf, ENGINE_BPF, false },
+	{ &engine_null, ENGINE_NULL, false },
+};
+
 int cmd_probe(const struct probe_opts *opts, struct err *err)
 {
-	static const struct engine_ops *const all[] = { &engine_seccomp, &engine_null };
 	struct probe_report report;
-	bool usable = false;
+	bool usable = false, chosen = false;
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		bool is_null = all[i] == &engine_null;
-
-		if (opts->engine == ENGINE_AUTO ? is_null : (opts->engine == ENGINE_NULL) != is_null)
+	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+		if (opts->engine == ENGINE_AUTO ? engines[i].choice == ENGINE_NULL : opts->engine != engines[i].choice)
 			continue;
-		all[i]->probe(&report);
+		engines[i].ops->probe(&report);
 		usable |= report.usable;
+		chosen |= report.usable && engines[i].chosen;
 		if (opts->json)
-			print_json(all[i], &report);
+			print_json(engines[i].ops, &report);
 		else
-			print_text(all[i], &report);
+			print_text(engines[i].ops, &report);
 	}
 	if (opts->engine == ENGINE_AUTO && !opts->json)
-		printf("surety run uses: %s\n", usable ? "seccomp" : "none: the group could not be accounted");
+		printf("surety run uses: %s\n", chosen ? "seccomp" : "none: the group could not be accounted");
 	if (fflush(stdout) || ferror(stdout))
 		return err_set(err, EXIT_SURETY, "cannot write 'standard output': %s (is the disk full?)", strerror(errno));
-	return usable ? 0 : EXIT_UNUSABLE;
+	return (opts->engine == ENGINE_AUTO ? chosen : usable) ? 0 : EXIT_UNUSABLE;
 }

@@ -37,7 +37,11 @@ static void list_foreign_fds(int fds[FOREIGN_FDS_MAX + 1])
 
 static const struct engine_ops *choose_engine(int choice)
 {
-	return choice == ENGINE_NULL ? &engine_null : &engine_seccomp;
+	switch (choice) {
+	case ENGINE_NULL: return &engine_null;
+	case ENGINE_BPF: return &engine_bpf;
+	default: return &engine_seccomp;
+	}
 }
 
 int run_command(const struct run_opts *opts, job_ended_fn *ended, void *ctx, struct err *err)

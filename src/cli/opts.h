@@ -25,6 +25,7 @@ enum engine_choice {
 	ENGINE_AUTO,
 	ENGINE_SECCOMP,
 	ENGINE_NULL,
+	ENGINE_BPF,
 };
 
 enum { SIMULATE_AUTO = 3 }; /* behind the modes in options.def */
@@ -47,6 +48,29 @@ struct run_opts {
 	const char *name;             /* or NULL */
 	int engine;                   /* enum engine_choice */
 	char **command;               /* at least one word, NULL at the end */
+};
+
+/* As in run_opts. */
+struct attach_opts {
+	uint64_t limit_bytes, ratio;
+	int mode;
+	uint64_t memory_bytes, swap_bytes, admin_reserve_bytes, user_reserve_bytes;
+	const char *target; /* a cgroup; or NULL */
+};
+
+struct detach_opts {
+	bool all;
+	const char *target;
+};
+
+struct groups_opts {
+	bool json;
+};
+
+struct watch_opts {
+	const char *report;
+	int format;
+	const char *target;
 };
 
 struct status_opts {

@@ -115,6 +115,7 @@ struct engine_ops {
 };
 
 extern const struct engine_ops engine_seccomp;
+extern const struct engine_ops engine_bpf;
 extern const struct engine_ops engine_null;
 
 #endif
