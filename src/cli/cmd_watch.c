@@ -33,6 +33,7 @@ static int stop_signals(struct err *err)
 static void follow(struct groups *g, struct groups_watch *w, int stop)
 {
 	struct pollfd pfd[2] = { { .fd = groups_watch_fd(w), .events = POLLIN }, { .fd = stop, .events = POLLIN } };
+	struct signalfd_siginfo info;
 	uint64_t lost = 0, now;
 
 	while (!pfd[1].revents) {
@@ -45,6 +46,10 @@ static void follow(struct groups *g, struct groups_watch *w, int stop)
 		if (poll(pfd, 2, LOST_TICK_MS) < 0 && errno != EINTR)
 			return;
 	}
+	(void)groups_watch_dispatch(w);
+	/* Taken: one that is still pending would end surety-report too. */
+	if (read(stop, &info, sizeof(info)) < 0)
+		return;
 }
 
 int cmd_watch(const struct watch_opts *opts, struct err *err)
