@@ -194,8 +194,12 @@ def check_options(build):
 def check_lists(build):
     with open(os.path.join(build, "compile_commands.json")) as f:
         compiled = {os.path.relpath(os.path.join(e["directory"], e["file"]), ROOT) for e in json.load(f)}
+    # What the kernel runs is compiled by another compiler, where there is one; a
+    # source in place of the engine, where there is none.
+    elsewhere = read("src/bpf/meson.build")
     result("every source is compiled",
-           [s for s in sources("src") + sources("tests/helpers") if s.endswith(".c") and s not in compiled])
+           [s for s in sources("src") + sources("tests/helpers")
+            if s.endswith(".c") and s not in compiled and "%s'" % os.path.basename(s) not in elsewhere])
     with open(os.path.join(build, "meson-info", "intro-tests.json")) as f:
         words = {"/".join(w.split("/")[-2:]) for t in json.load(f) for w in t["cmd"]}
     faults = []

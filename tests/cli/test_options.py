@@ -156,9 +156,9 @@ ERRORS = [
     (RUN + ["--on-refusal", "return|stop"] + CMD,
      "bad --on-refusal 'return|stop': not one of the values it takes (return, stop, abort, kill)"),
     (RUN + ["--format", "xml"] + CMD, "bad --format 'xml': not one of the values it takes (text, json)"),
-    (RUN + ["--engine", "bpf"] + CMD, "bad --engine 'bpf': not one of the values it takes (auto, seccomp, null)"),
+    (RUN + ["--engine", "kvm"] + CMD, "bad --engine 'kvm': not one of the values it takes (auto, seccomp, null, bpf)"),
     (["probe", "--engine", "ebpf"],
-     "bad --engine 'ebpf': not one of the values it takes (auto, seccomp, null)"),
+     "bad --engine 'ebpf': not one of the values it takes (auto, seccomp, null, bpf)"),
 
     # names
     (RUN + ["--name", "a/b"] + CMD, "bad --name 'a/b': not a name "
