@@ -2,16 +2,20 @@
  *
  * check_command: what limit does this command need?
  *
- * Rests on the engine's peak: Committed_AS with what was reserved, counted where
- * it is new, so that a limit one page above it refuses nothing of the same run.
+ * Rests on the engine's peak, which is that of a record (docs/RECORD.md): the
+ * highest need of any request, so that a limit one page above it refuses nothing of
+ * the same run.  The record is read when the command has ended, and not kept.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "cli/amount.h"
 #include "cli/check.h"
+#include "cli/explainer.h"
 #include "cli/job.h"
 
 enum { EXIT_SIGNALED = 128 };
@@ -36,10 +40,17 @@ static void tell_json(const struct engine_status *st, int wait_status)
 	json_decref(object);
 }
 
+struct checked {
+	const struct check_opts *opts;
+	const char *record; /* NULL: none could be made */
+};
+
 static void tell(void *ctx, int wait_status, const struct engine_status *st)
 {
-	const struct check_opts *opts = ctx;
+	const struct checked *checked = ctx;
+	const struct check_opts *opts = checked->opts;
 	char peak[BYTES_FORMAT_MAX];
+	struct err err;
 
 	if (opts->json) {
 		tell_json(st, wait_status);
@@ -48,10 +59,28 @@ static void tell(void *ctx, int wait_status, const struct engine_status *st)
 	warn_line("'%s': peak Committed_AS %s in %llu charges; the least limit without a refusal is --limit %lluK",
 		  opts->command[0], bytes_format(pages_to_bytes(st->peak_pages), peak), (unsigned long long)st->charges,
 		  (unsigned long long)pages_to_kib(st->peak_pages + 1));
+	if (checked->record && explainer_tell_peak(checked->record, &err) < 0)
+		err_print(&err);
+}
+
+/* A new file of its own; NULL where there can be none. */
+static const char *make_record(char *path, size_t size)
+{
+	const char *folder = getenv("TMPDIR");
+	int fd;
+
+	snprintf(path, size, "%s/surety-check-XXXXXX", folder && *folder ? folder : "/tmp");
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	close(fd);
+	return path;
 }
 
 int check_command(const struct check_opts *opts, struct err *err)
 {
+	char path[4096];
+	struct checked checked = { opts, make_record(path, sizeof(path)) };
 	const struct run_opts run = {
 		.limit_bytes = INT64_MAX & ~(PAGE_BYTES - 1), /* nothing is refused, all is counted */
 		.ratio = OPT_UNSET,
@@ -59,8 +88,12 @@ int check_command(const struct check_opts *opts, struct err *err)
 		.memory_bytes = OPT_UNSET,
 		.swap_bytes = 0,
 		.report = "-",
+		.record = checked.record,
 		.command = opts->command,
 	};
+	int status = run_command(&run, tell, &checked, err);
 
-	return run_command(&run, tell, (void *)opts, err);
+	if (checked.record)
+		(void)unlink(path); /* by the supervisor, and once more by the guard, should that have been killed */
+	return status;
 }

@@ -212,7 +212,13 @@ void explain_text(FILE *out, struct explain *x)
 
 void explain_check(FILE *out, struct explain *x)
 {
-	put_record(out, x);
-	put_least(out, x);
+	const struct stack *stack = stackbook_stack(x->book, x->peak.r.stack);
+
+	if (!x->peak.r.number)
+		return;
+	fputs("peak     ", out);
+	put_request(out, x, &x->peak);
+	fputc('\n', out);
+	text_stack(out, stack);
 	put_sites(out, x);
 }

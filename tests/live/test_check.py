@@ -4,10 +4,12 @@
 import ctypes
 import json
 import mmap
+import glob
 import os
 import re
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from surety import GIB, KIB, MIB, PAGE, SURETY, Tap, helper, need_live  # noqa: E402
@@ -125,8 +127,11 @@ def check_command(tap):
     _, row = needed("python3", "-c", "import mmap\nmmap.mmap(-1, 1<<30, flags=mmap.MAP_PRIVATE|mmap.MAP_ANONYMOUS|0x4000)")
     tap.ok(row["peak_bytes"] > GIB, "MAP_NORESERVE counts, as in mode 2", row)
     text = subprocess.run([SURETY, "check", "/bin/true"], capture_output=True).stderr.decode()
-    tap.ok(re.fullmatch(r"surety: '/bin/true': peak Committed_AS \S+ in \d+ charges; "
-                        r"the least limit without a refusal is --limit \d+K\n", text), "one line for people", text)
+    tap.ok(re.match(r"surety: '/bin/true': peak Committed_AS \S+ in \d+ charges; "
+                    r"the least limit without a refusal is --limit \d+K\n", text), "a line for people", text)
+    tap.ok(re.search(r"^peak +\w+ of .* by .*\n    #0 ", text, re.M), "the request that makes the peak, with its stack", text)
+    tap.ok(re.search(r"^held at the peak\n.* CALL SITE\n.* kB ", text, re.M), "who holds it", text)
+    tap.equal(glob.glob(os.path.join(tempfile.gettempdir(), "surety-check-*")), [], "the record is not kept")
 
 
 def main():

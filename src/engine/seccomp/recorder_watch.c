@@ -13,7 +13,6 @@
 #include <time.h>
 
 #include "base/bytes.h"
-#include "engine/seccomp/flight.h"
 #include "engine/seccomp/object.h"
 #include "engine/seccomp/recorder_state.h"
 #include "engine/seccomp/space.h"
@@ -91,9 +90,9 @@ static void look(struct watch *w)
 	struct journal_event event = { .kind = JOURNAL_TOTAL };
 	struct journal_total *total = &event.total;
 	struct space *s, *next;
+	uint64_t coming = 0;
 
 	group_reap(g);
-	flight_settle_seen(g, NULL); /* what has landed would count twice */
 	w->nr_plan = 0;
 	total->used = total->objects = object_pages(g);
 	for (s = LIST_FIRST(&g->spaces); s; s = next) {
@@ -108,10 +107,11 @@ static void look(struct watch *w)
 		if (used > s->hold.pages)
 			used = s->hold.pages; /* read-only copies of files, never promised */
 		total->used += used;
+		coming += s->inflight; /* what is there of it, the counters have already */
 		total->processes++;
 		plan_space(w, s, used);
 	}
-	total->committed = g->ledger->committed;
+	total->committed = g->ledger->committed - coming;
 	total->reserved = g->reserved;
 	if (total->committed != w->told.committed || total->used != w->told.used || total->reserved != w->told.reserved)
 		recorder_tell(r, &event);
