@@ -291,7 +291,9 @@ static enum held_kind kind_of(enum journal_range_kind kind)
  * first old piece that may reach into it. */
 static int split_range(struct pieces *ret, const struct pieces *old, size_t *at, const struct journal_range *range)
 {
-	const struct piece whole = { range->start, range->end, range->charged, range->used, 0, kind_of(range->kind), true };
+	/* A stack grows by itself, and where a heap grows is known. */
+	bool open = range->kind == JOURNAL_ANON || range->kind == JOURNAL_FILE;
+	const struct piece whole = { range->start, range->end, range->charged, range->used, 0, kind_of(range->kind), open };
 	uint64_t from = range->start;
 
 	while (*at < old->nr && old->at[*at].end <= range->start)
