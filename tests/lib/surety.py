@@ -330,7 +330,7 @@ def kill(pid, sig=signal.SIGKILL):
 def state(pid):
     """State letter of a process, or None once it is gone or a zombie."""
     try:
-        with open("/proc/%d/stat" % pid) as f:
+        with open("/proc/%d/stat" % pid, errors="replace") as f:
             s = f.read().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return None
@@ -346,7 +346,7 @@ def live_tids(pid):
         return live
     for tid in tids:
         try:
-            with open("/proc/%d/task/%d/stat" % (pid, tid)) as f:
+            with open("/proc/%d/task/%d/stat" % (pid, tid), errors="replace") as f:
                 if f.read().rpartition(")")[2].split()[0] not in "ZX":
                     live.append(tid)
         except (FileNotFoundError, ProcessLookupError):
@@ -358,7 +358,7 @@ def describe(pid):
     parts = [str(pid)]
     for name in ("comm", "wchan", "syscall"):
         try:
-            with open("/proc/%d/%s" % (pid, name)) as f:
+            with open("/proc/%d/%s" % (pid, name), errors="replace") as f:
                 parts.append(f.read().strip()[:60])
         except OSError:
             pass
@@ -512,7 +512,7 @@ def _started(pid):
     with open("/proc/stat") as f:
         boot = next(int(line.split()[1]) for line in f if line.startswith("btime"))
     try:
-        with open("/proc/%d/stat" % pid) as f:
+        with open("/proc/%d/stat" % pid, errors="replace") as f:
             ticks = int(f.read().rpartition(")")[2].split()[19])
     except OSError:
         return 0
@@ -562,7 +562,7 @@ def odd_mappings(pid):
     found = []
     head, anonymous = None, 0
     try:
-        with open("/proc/%d/smaps" % pid) as f:
+        with open("/proc/%d/smaps" % pid, errors="replace") as f:
             for line in f:
                 if _header.match(line.rstrip("\n").encode()):
                     head, anonymous = line.strip(), 0
