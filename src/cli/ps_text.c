@@ -171,9 +171,9 @@ static void print_missing(const struct look *l)
 		printf("Processes of other users are not shown: /proc is mounted with hidepid %s.\n", help);
 	snprintf(text, sizeof(text), "not be read at all %s.", help);
 	tell(m->processes, "process could", "processes could", text);
-	snprintf(text, sizeof(text), "by its counters alone, marked ~: smaps may not be read %s.", help);
+	snprintf(text, sizeof(text), "by the mm counters alone, marked ~: smaps may not be read %s.", help);
 	tell(m->smaps, "process is shown", "processes are shown", text);
-	tell(m->moving, "process, marked ~,", "processes, marked ~,", "changed while it was read.");
+	tell(m->moving, "process, marked ~,", "processes, marked ~,", "changed while being read.");
 	snprintf(text, sizeof(text), "not be searched for shared memory %s.", help);
 	tell(m->files, "process could", "processes could", text);
 	snprintf(text, sizeof(text), "counted by what is mapped: its size may not be read %s.", help);

@@ -74,7 +74,7 @@ def check_exact(tap):
 
 
 def check_error_of_counters(tap):
-    """What docs/PERFORMANCE.md says of the fast figures."""
+    """What docs/LOOK.md says of the fast figures."""
     fast = {r["pid"]: r for r in rows(ps(), "process")}
     exact = {r["pid"]: r for r in rows(ps("--exact"), "process")}
     fast_again = {r["pid"]: r for r in rows(ps(), "process")}
@@ -244,7 +244,7 @@ def check_unprivileged(tap):
     done = subprocess.run([SURETY, "ps", "--exact"], capture_output=True, user=NOBODY, group=NOBODY, extra_groups=[])
     text = done.stdout.decode()
     tap.equal((done.returncode, done.stderr), (0, b""), "ps --exact of another user works")
-    tap.ok("shown by " in text and "counters alone, marked ~" in text and "run it as root" in text,
+    tap.ok("shown by the mm counters alone, marked ~" in text and "run it as root" in text,
            "and tells how many could not be read", text[-800:])
     own = [r for r in rows(ps("--exact", "--user", str(NOBODY), user=NOBODY, group=NOBODY, extra_groups=[]), "process")]
     tap.ok(own and all(r["exact"] for r in own), "one's own processes need no privilege", own)
