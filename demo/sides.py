@@ -25,7 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = "/usr/bin/python3"
 SKIP = 77
 DATA_LIMIT = 2048 * MIB  # of each process, on either side
-DEADLINE = 120           # seconds; a demo that is not over by then has failed
+DEADLINE = 180           # seconds; a demo that is not over by then has failed
 
 
 class Failed(Exception):

@@ -14,7 +14,7 @@ NOT_TRIED = re.compile(r"^Not tried under a cgroup: (.*)$", re.M)
 
 
 def demo(tap, name, args):
-    r = plain([sys.executable, os.path.join(ROOT, "demo", name), *args], timeout=150)
+    r = plain([sys.executable, os.path.join(ROOT, "demo", name), *args], timeout=200)
     if r.rc == SKIP:
         tap.skip("demo/" + name, r.out.strip().splitlines()[-1])
         return
