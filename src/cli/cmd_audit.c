@@ -24,6 +24,7 @@ enum { TRIES = 5, EXIT_DRIFT = 1 };
 
 struct outcome {
 	uint64_t ledger_bytes, kernel_bytes;
+	uint64_t uncharged_bytes, kept_bytes; /* what fork policies make of a fork's charge */
 	struct audit kernel;
 	char group[REFUSAL_GROUP];
 };
@@ -60,6 +61,8 @@ static int compare(const char *target, struct outcome *out, struct err *err)
 	}
 	snprintf(out->group, sizeof(out->group), "%s", json_string_value(json_object_get(figures, "group")));
 	out->ledger_bytes = figures_bytes(figures, "Committed_AS");
+	out->uncharged_bytes = figures_bytes(figures, "ForkUncharged");
+	out->kept_bytes = figures_bytes(figures, "ForkKept");
 	if (all && distinct)
 		r = audit_count((enum overcommit)figures_bytes(figures, "overcommit_memory"), distinct, nr_distinct, all, nr_all,
 				figures_bytes(figures, "started_ns"), &out->kernel);
@@ -71,26 +74,37 @@ static int compare(const char *target, struct outcome *out, struct err *err)
 	return 0;
 }
 
+/* What the ledger says beyond the kernel, by more or less than a fork policy makes it. */
+static int64_t drift_bytes(const struct outcome *out)
+{
+	return (int64_t)(out->ledger_bytes + out->uncharged_bytes - out->kept_bytes - out->kernel_bytes);
+}
+
 static void print_outcome(const struct outcome *out, bool json)
 {
-	int64_t drift = (int64_t)(out->ledger_bytes - out->kernel_bytes);
+	int64_t drift = drift_bytes(out);
+	char forks[96] = "";
 	json_t *object;
 
 	if (!json) {
+		if (out->uncharged_bytes || out->kept_bytes)
+			snprintf(forks, sizeof(forks), ", of which not charged for forks %" PRIu64 " kB, kept %" PRIu64 " kB",
+				 out->uncharged_bytes >> 10, out->kept_bytes >> 10);
 		printf("group %s: ledger %" PRIu64 " kB, kernel %" PRIu64 " kB (mappings %" PRIu64 ", copies %" PRIu64
-		       ", shared memory %" PRIu64 "): drift %" PRId64 " kB\n",
+		       ", shared memory %" PRIu64 ")%s: drift %" PRId64 " kB\n",
 		       out->group, out->ledger_bytes >> 10, out->kernel_bytes >> 10, pages_to_kib(out->kernel.space_pages),
-		       pages_to_kib(out->kernel.forced_pages), pages_to_kib(out->kernel.shmem_pages), drift / 1024);
+		       pages_to_kib(out->kernel.forced_pages), pages_to_kib(out->kernel.shmem_pages), forks, drift / 1024);
 		if (out->kernel.unreadable)
 			printf("%" PRIu32 " processes could not be read: run it as their user\n", out->kernel.unreadable);
 		return;
 	}
-	object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "schema", "surety.audit/1", "group", out->group,
+	object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "schema", "surety.audit/1", "group", out->group,
 			   "ledger_bytes", (json_int_t)out->ledger_bytes, "kernel_bytes", (json_int_t)out->kernel_bytes,
 			   "mappings_bytes", (json_int_t)pages_to_bytes(out->kernel.space_pages), "copies_bytes",
 			   (json_int_t)pages_to_bytes(out->kernel.forced_pages), "shmem_bytes",
 			   (json_int_t)pages_to_bytes(out->kernel.shmem_pages), "drift_bytes", (json_int_t)drift, "unreadable",
-			   (json_int_t)out->kernel.unreadable);
+			   (json_int_t)out->kernel.unreadable, "fork_uncharged_bytes", (json_int_t)out->uncharged_bytes,
+			   "fork_kept_bytes", (json_int_t)out->kept_bytes);
 	json_dumpf(object, stdout, JSON_COMPACT);
 	printf("\n");
 	json_decref(object);
@@ -103,11 +117,11 @@ static int audit_one(const char *target, bool json, struct err *err)
 	for (int i = 0; i < TRIES; i++) {
 		if (compare(target, &out, err) < 0)
 			return -1;
-		if (out.ledger_bytes == out.kernel_bytes)
+		if (drift_bytes(&out) == 0)
 			break;
 	}
 	print_outcome(&out, json);
-	return out.ledger_bytes == out.kernel_bytes ? 0 : EXIT_DRIFT;
+	return drift_bytes(&out) == 0 ? 0 : EXIT_DRIFT;
 }
 
 struct audits {

@@ -53,8 +53,14 @@ static int print_text(const char *answer, struct err *err)
 	figures_print(figures, "Peak");
 	figures_print(figures, "Shmem");
 	figures_print(figures, "Reserved");
+	if (figures_bytes(figures, "ForkUncharged") || figures_bytes(figures, "ForkKept")) {
+		figures_print(figures, "ForkUncharged");
+		figures_print(figures, "ForkKept");
+	}
 	printf("%-14s %10" JSON_INTEGER_FORMAT "\n", "Charges:", json_integer_value(json_object_get(figures, "charges")));
 	printf("%-14s %10" JSON_INTEGER_FORMAT "\n", "Refusals:", json_integer_value(json_object_get(figures, "refusals")));
+	if (figures_bytes(figures, "forks_ended"))
+		printf("%-14s %10" PRIu64 "\n", "Forks ended:", figures_bytes(figures, "forks_ended"));
 	print_processes(json_object_get(figures, "processes"));
 	json_decref(figures);
 	return 0;

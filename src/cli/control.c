@@ -189,6 +189,9 @@ static json_t *status_json(const struct control_group *group)
 	json_object_set_new(object, "Committed_AS", bytes_json(st.committed_pages));
 	json_object_set_new(object, "Reserved", bytes_json(st.reserved_pages));
 	json_object_set_new(object, "Shmem", bytes_json(st.shmem_pages));
+	json_object_set_new(object, "ForkUncharged", bytes_json(st.fork_uncharged_pages));
+	json_object_set_new(object, "ForkKept", bytes_json(st.fork_kept_pages));
+	json_object_set_new(object, "forks_ended", json_integer((json_int_t)st.forks_ended));
 	json_object_set_new(object, "Peak", bytes_json(st.peak_pages));
 	json_object_set_new(object, "charges", json_integer((json_int_t)st.charges));
 	json_object_set_new(object, "refusals", json_integer((json_int_t)st.refusals));

@@ -138,6 +138,7 @@ static void print_summary(const struct state *s, const struct engine_status *st)
 {
 	const struct job *job = s->job;
 	char peak[BYTES_FORMAT_MAX], limit[BYTES_FORMAT_MAX], refused[BYTES_FORMAT_MAX], end[64];
+	char forks[48] = "";
 
 	bytes_format(pages_to_bytes(st->peak_pages), peak);
 	bytes_format(pages_to_bytes(st->limit_pages), limit);
@@ -146,9 +147,12 @@ static void print_summary(const struct state *s, const struct engine_status *st)
 		snprintf(end, sizeof(end), "signal %d (%s)", WTERMSIG(s->main_status), strsignal(WTERMSIG(s->main_status)));
 	else
 		snprintf(end, sizeof(end), "exit status %d", WEXITSTATUS(s->main_status));
-	warn_line("group '%s': peak Committed_AS %s of CommitLimit %s; %llu charge%s, %llu refusal%s (%s refused); ended by %s",
+	if (st->forks_ended)
+		snprintf(forks, sizeof(forks), "%llu child%s ended; ", (unsigned long long)st->forks_ended,
+			 st->forks_ended == 1 ? "" : "ren");
+	warn_line("group '%s': peak Committed_AS %s of CommitLimit %s; %llu charge%s, %llu refusal%s (%s refused); %sended by %s",
 		  job->group, peak, limit, (unsigned long long)st->charges, st->charges == 1 ? "" : "s",
-		  (unsigned long long)st->refusals, st->refusals == 1 ? "" : "s", refused, end);
+		  (unsigned long long)st->refusals, st->refusals == 1 ? "" : "s", refused, forks, end);
 }
 
 static int exit_status(const struct state *s)
@@ -196,6 +200,7 @@ int job_run(struct job *job, struct err *err)
 	struct engine_config cfg = {
 		.group = job->group,
 		.limit = job->limit,
+		.forks = job->forks,
 		.on_refusal = (enum on_refusal)opts->on_refusal,
 		.events = { &job->reporter, reporter_refused },
 		.path = job->path,

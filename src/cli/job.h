@@ -21,6 +21,7 @@ struct job {
 	const char *group; /* its name */
 	const char *path;  /* the program */
 	struct limit limit;
+	struct fork_policies forks;
 	const sigset_t *signals; /* mask that the command starts with */
 	struct reporter reporter;
 	job_ended_fn *ended; /* or NULL */

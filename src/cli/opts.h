@@ -29,6 +29,10 @@ enum engine_choice {
 };
 
 enum { SIMULATE_AUTO = 3 }; /* behind the modes in options.def */
+enum fork_end {
+	FORK_END_TERM,
+	FORK_END_KILL,
+};
 
 /* Sizes are bytes, checked: at least a page where 0 would make no sense, and
  * never beyond INT64_MAX. */
@@ -40,6 +44,10 @@ struct run_opts {
 	uint64_t swap_bytes;          /* or OPT_UNSET */
 	uint64_t admin_reserve_bytes;
 	uint64_t user_reserve_bytes;
+	const char *fork_reserve;     /* or NULL */
+	const char *fork_policy;      /* or NULL */
+	int fork_end;                 /* enum fork_end */
+	const char *fork_end_grace;
 	int on_refusal;               /* enum on_refusal */
 	const char *report;           /* "-" is stderr */
 	int format;                   /* enum report_format */

@@ -117,6 +117,13 @@ static char *brief_text(const struct refusal *x)
 	bytes_format(x->request_bytes, request);
 	bytes_format(x->committed_bytes, committed);
 	bytes_format(x->limit_bytes, limit);
+	if (x->op == OP_COPY) {
+		bytes_format(x->args[1], request);
+		if (asprintf(&text, "surety: ended by signal %d after %s of copies: process %d in group '%s': Committed_AS %s of "
+			     "CommitLimit %s", x->signal, request, x->pid, x->group, committed, limit) < 0)
+			return NULL;
+		return text;
+	}
 	/* The name of the process is the job's to choose: its id is not. */
 	if (asprintf(&text, "surety: refused %s of %s: process %d in group '%s': Committed_AS %s + %s would pass CommitLimit "
 		     "%s", operation_name(x->op), request, x->pid, x->group, committed, request, limit) < 0)

@@ -55,6 +55,11 @@ struct refusal {
 	enum verdict verdict;
 	enum rule rule;
 	int error;           /* errno that the caller sees */
+	/* OP_COPY: a child that was ended.  args are its parent's pid, and the bytes
+	 * copied and reserved; its own call was not refused. */
+	int signal;                     /* that ended it; 0: nobody was ended */
+	char parent_comm[REFUSAL_COMM];
+	char parent_state;              /* letter of /proc/PID/stat; 0: it is gone */
 	uint64_t sequence;   /* number of this refusal in its group, from 1 */
 	uint64_t suppressed; /* like ones refused just before without a report of their own */
 	uint32_t nr_holders;

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "core/journal.h"
+#include "core/forkpolicy.h"
 #include "core/ledger.h"
 #include "core/refusal.h"
 
@@ -72,6 +73,9 @@ struct engine_process {
 struct engine_status {
 	uint64_t committed_pages, limit_pages, peak_pages, reserved_pages, shmem_pages;
 	uint64_t charges, refusals, refused_pages;
+	uint64_t fork_uncharged_pages; /* that the kernel holds for children and a fork policy does not */
+	uint64_t fork_kept_pages;      /* that a fork policy holds and the kernel does not */
+	uint64_t forks_ended;          /* children ended, their reserve used up */
 	uint64_t notifications;
 	uint64_t started_ns;   /* CLOCK_REALTIME */
 	uint32_t nr_processes; /* all of them; the array holds what fits */
@@ -80,6 +84,7 @@ struct engine_status {
 struct engine_config {
 	const char *group;  /* its name */
 	struct limit limit;
+	struct fork_policies forks;
 	enum on_refusal on_refusal;
 	struct engine_events events;
 	const struct engine_recorder *recorder; /* NULL: nothing is recorded */

@@ -168,6 +168,17 @@ char *decode_errno(int error, char *buf, size_t size)
 	return buf;
 }
 
+char *decode_signal(int sig, char *buf, size_t size)
+{
+	const char *name = sigabbrev_np(sig);
+
+	if (name)
+		(void)snprintf(buf, size, "SIG%s", name);
+	else
+		(void)snprintf(buf, size, "signal %d", sig);
+	return buf;
+}
+
 static void decode_number(struct decoded_arg *arg, enum kind kind)
 {
 	int32_t number = (int32_t)arg->raw; /* fd, key, pid: the low 32 bits count */
@@ -274,6 +285,12 @@ static void decode_unknown(const uint64_t args[6], struct decoded *ret)
 	}
 }
 
+/* No call: what parent and child copied by writing. */
+static const struct call copying = {
+	"copy-on-write", -1, -1,
+	{ { "parent", KIND_INT }, { "copied", KIND_SIZE }, { "reserve", KIND_SIZE } },
+};
+
 void decode_call(const struct refusal *refusal, struct decoded *ret)
 {
 	const struct call *call;
@@ -283,6 +300,11 @@ void decode_call(const struct refusal *refusal, struct decoded *ret)
 	memset(ret, 0, sizeof(*ret));
 	memcpy(args, refusal->args, sizeof(args));
 	ret->abi = "unknown";
+	if (refusal->op == OP_COPY) {
+		(void)snprintf(ret->call, sizeof(ret->call), "%s", copying.name);
+		decode_known(&copying, args, ret);
+		return;
+	}
 	if (refusal->arch == AUDIT_ARCH_I386) {
 		ret->abi = "i386";
 		for (int i = 0; i < DECODE_ARGS; i++)

@@ -40,6 +40,9 @@ char *decode_text(const struct decoded *decoded, char *buf, size_t size);
  * else in bytes.  Returns BUF. */
 char *decode_size(uint64_t bytes, char *buf, size_t size);
 
+/* "SIGTERM", or the number of a signal without a name.  Returns BUF. */
+char *decode_signal(int sig, char *buf, size_t size);
+
 /* "ENOMEM", or the number of an error without a name.  Returns BUF. */
 char *decode_errno(int error, char *buf, size_t size);
 

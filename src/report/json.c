@@ -194,6 +194,22 @@ static void set_subject(json_t *object, const struct event *e, int *failed)
 	set(object, failed, "exe", name(*r->exe ? r->exe : NULL));
 }
 
+/* The child that was ended, and its parent. */
+static json_t *ended_object(const struct refusal *r, int *failed)
+{
+	json_t *object = json_object();
+	char text[24], state[2] = { r->parent_state, '\0' };
+	int known = r->parent_state >= 'A' && r->parent_state <= 'z';
+
+	set(object, failed, "signal", json_string(decode_signal(r->signal, text, sizeof(text))));
+	set(object, failed, "copied_bytes", number(r->args[1]));
+	set(object, failed, "fork_reserve_bytes", number(r->args[2]));
+	set(object, failed, "parent_pid", known ? number(r->args[0]) : json_null());
+	set(object, failed, "parent_comm", known ? name(r->parent_comm) : json_null());
+	set(object, failed, "parent_state", known ? json_string(state) : json_null());
+	return object;
+}
+
 static void set_decision(json_t *object, const struct refusal *r, int *failed)
 {
 	int over = r->verdict == VERDICT_OVER_LIMIT;
@@ -208,6 +224,7 @@ static void set_decision(json_t *object, const struct refusal *r, int *failed)
 	set(object, failed, "shortfall_bytes", over ? number(shortfall_bytes(r)) : json_null());
 	set(object, failed, "errno", error_object(r->error, failed));
 	set(object, failed, "rule", rule_object(r->rule, failed));
+	set(object, failed, "ended", r->op == OP_COPY ? ended_object(r, failed) : json_null());
 }
 
 int json_write(FILE *out, const struct event *e)

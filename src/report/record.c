@@ -19,7 +19,7 @@
 #define RECORD_MAGIC "srty"
 
 enum {
-	RECORD_VERSION = 1,
+	RECORD_VERSION = 2,
 
 	RECORD_CAPTURE = 1 << 0,
 	RECORD_FULL_REGS = 1 << 1,
@@ -188,6 +188,8 @@ static int refusal_valid(const struct refusal *r)
 	if ((unsigned int)r->mode > OVERCOMMIT_NEVER || (unsigned int)r->op >= OP_NR)
 		return 0;
 	if ((unsigned int)r->verdict > VERDICT_OBVIOUS || (unsigned int)r->rule >= RULE_NR)
+		return 0;
+	if (!terminated(r->parent_comm, sizeof(r->parent_comm)))
 		return 0;
 	if (r->nr_holders > REFUSAL_HOLDERS)
 		return 0;

@@ -56,12 +56,24 @@ static void put_reason(FILE *out, const struct refusal *r)
 		fprintf(out, " (%s less reserves)", allowed);
 }
 
+/* "ended by SIGTERM after 38.1M of copies: " */
+static void put_ended(FILE *out, const struct refusal *r)
+{
+	char signal[24], copied[BYTES_FORMAT_MAX];
+
+	fprintf(out, "surety: ended by %s after %s of copies: ", decode_signal(r->signal, signal, sizeof(signal)),
+		bytes_format(r->args[1], copied));
+}
+
 static void put_headline(FILE *out, const struct event *e)
 {
 	const struct refusal *r = &e->call[0].refusal;
 	char request[BYTES_FORMAT_MAX];
 
-	fprintf(out, "surety: refused %s of %s: ", operation_name(r->op), bytes_format(r->request_bytes, request));
+	if (r->op == OP_COPY)
+		put_ended(out, r);
+	else
+		fprintf(out, "surety: refused %s of %s: ", operation_name(r->op), bytes_format(r->request_bytes, request));
 	text_name(out, r->comm);
 	fprintf(out, "[%d] in group '", (int)r->pid);
 	text_name(out, r->group);
@@ -110,12 +122,13 @@ static void put_calls(FILE *out, const struct event *e)
 	for (int i = 0; i < e->nr; i++) {
 		const struct refusal *r = &e->call[i].refusal;
 		struct decoded decoded;
-		char call[TEXT_CALL], error[16];
+		char call[TEXT_CALL], error[24];
 
 		decode_call(r, &decoded);
 		put_label(out, i ? "" : "call");
 		fprintf(out, "%s = %s", decode_text(&decoded, call, sizeof(call)),
-			decode_errno(r->error, error, sizeof(error)));
+			r->op == OP_COPY ? decode_signal(r->signal, error, sizeof(error)) :
+					   decode_errno(r->error, error, sizeof(error)));
 		if (!strcmp(decoded.abi, "i386") || !strcmp(decoded.abi, "x32"))
 			fprintf(out, " (%s)", decoded.abi);
 		fputc('\n', out);
@@ -124,6 +137,24 @@ static void put_calls(FILE *out, const struct event *e)
 		put_label(out, "");
 		fprintf(out, "and %" PRIu64 " more like it\n", more);
 	}
+}
+
+/* Whom the child that was ended belonged to. */
+static void put_parent(FILE *out, const struct refusal *r)
+{
+	if (r->op != OP_COPY)
+		return;
+	put_label(out, "parent");
+	if (!r->parent_state) {
+		fputs("gone\n", out);
+		return;
+	}
+	fprintf(out, "%d (", (int)r->args[0]);
+	text_name(out, r->parent_comm);
+	fprintf(out, ") goes on, %s\n", r->parent_state == 'R' ? "running" :
+					r->parent_state == 'S' || r->parent_state == 'D' ? "sleeping" :
+					r->parent_state == 'T' || r->parent_state == 't' ? "stopped" :
+											  "ended");
 }
 
 /* The end of a long path, whole components. */
@@ -187,6 +218,10 @@ static void put_amounts(FILE *out, const struct refusal *r)
 	uint64_t shortfall = shortfall_bytes(r);
 
 	fputc('\n', out);
+	if (r->op == OP_COPY) {
+		put_amount(out, "copied", r->args[1]);
+		put_amount(out, "fork reserve", r->args[2]);
+	}
 	put_amount(out, "requested", r->request_bytes);
 	put_amount(out, "Committed_AS", r->committed_bytes);
 	if (r->reserved_bytes)
@@ -287,6 +322,7 @@ void text_write(FILE *out, const struct event *e)
 	put_time(out, r);
 	put_process(out, r);
 	put_calls(out, e);
+	put_parent(out, r);
 	put_caller(out, &e->call[0].stack);
 	put_rule(out, r);
 	put_amounts(out, r);

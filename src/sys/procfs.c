@@ -25,7 +25,10 @@
 #include "core/rules.h"
 #include "sys/uapi.h"
 
-enum { PROC_PATH_MAX = 64 };
+enum {
+	PROC_PATH_MAX = 64,
+	TASK_FORKNOEXEC = 0x40, /* include/linux/sched.h PF_FORKNOEXEC */
+};
 
 static int proc_open(pid_t tid, const char *file, int flags)
 {
@@ -84,6 +87,7 @@ int statm_read(int fd, struct statm *ret)
 	ret->size = field[0];
 	ret->resident = field[1];
 	ret->shared = field[2];
+	ret->anon = field[1] > field[2] ? field[1] - field[2] : 0;
 	ret->data = field[5];
 	return 0;
 }
@@ -129,8 +133,25 @@ int task_stat_read(pid_t tid, struct task_stat *ret)
 	}
 	ret->ppid = (pid_t)field[4];
 	ret->threads = (uint32_t)field[20];
+	ret->never_execed = field[9] & TASK_FORKNOEXEC;
+	ret->faults = field[10] + field[12];
 	ret->start_stack = field[28];
 	ret->start_brk = field[47];
+	return 0;
+}
+
+int task_look(pid_t pid, uint64_t *ret_faults, uint64_t *ret_anon)
+{
+	struct task_stat st;
+	struct statm m;
+	int r = task_stat_read(pid, &st);
+
+	if (r == 0)
+		r = statm_of(pid, &m);
+	if (r < 0)
+		return r;
+	*ret_faults = st.faults;
+	*ret_anon = m.anon;
 	return 0;
 }
 

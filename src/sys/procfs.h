@@ -19,6 +19,7 @@ struct statm {
 	uint64_t size;     /* mm->total_vm */
 	uint64_t resident;
 	uint64_t shared;   /* of resident: pages of files and of shared memory */
+	uint64_t anon;     /* of these, of no file and no shared memory; off by a few on each CPU */
 	uint64_t data;     /* mm->data_vm + mm->stack_vm */
 };
 
@@ -34,10 +35,15 @@ struct task_stat {
 	char state;
 	pid_t ppid;
 	uint32_t threads;
+	bool never_execed;  /* PF_FORKNOEXEC: since it was forked */
+	uint64_t faults;    /* minor and major, of all its threads */
 	uint64_t start_stack;
 	uint64_t start_brk;
 };
 int task_stat_read(pid_t tid, struct task_stat *ret);
+
+/* Both at once: the faults of a process and its anonymous pages. */
+int task_look(pid_t pid, uint64_t *ret_faults, uint64_t *ret_anon);
 
 /* From /proc/TID/status. */
 struct task_ids {

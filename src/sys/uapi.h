@@ -81,4 +81,18 @@ struct pidfd_info {
 #define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
 #endif
 
+#ifndef SCHED_ATTR_SIZE_VER0 /* uapi/linux/sched/types.h, which does not go with sched.h before glibc 2.41 */
+#define SCHED_ATTR_SIZE_VER0 48
+struct sched_attr {
+	__u32 size;
+	__u32 sched_policy;
+	__u64 sched_flags;
+	__s32 sched_nice;
+	__u32 sched_priority;
+	__u64 sched_runtime; /* of SCHED_OTHER since 6.12: how long it runs at a time */
+	__u64 sched_deadline;
+	__u64 sched_period;
+};
+#endif
+
 #endif

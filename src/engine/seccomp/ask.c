@@ -195,7 +195,7 @@ void ask_granted(struct ask *ask)
 		s->odd = s->exact_only = true;
 	ask->t->flight_sticky = ask->sticky;
 	if (ask->flight == FLIGHT_FORK) {
-		ask->t->promise = promise_new(g, ask->t, ask->charge.pages);
+		ask->t->promise = promise_new(g, ask->t, ask->fork_pages, ask->charge.pages);
 		if (!ask->t->promise)
 			ask->flight = FLIGHT_SPACE; /* no memory of our own: the parent carries it */
 		else

@@ -36,6 +36,7 @@ struct ask {
 	uint64_t mapped_pages;  /* of it, mapped shared in the group, with this call's */
 	uint64_t brk;           /* the break after a grant */
 	struct space *forced;   /* that a poke copies a page in */
+	uint64_t fork_pages;    /* what the kernel will charge the fork */
 	uint64_t exec_pages;    /* all that the new image needs; given, or to be found */
 	bool cold;              /* the program has to be read first, see slow.h */
 	uint64_t exec_args;     /* of these, for arguments */

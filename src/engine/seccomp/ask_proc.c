@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "engine/seccomp/ask.h"
+#include "engine/seccomp/family.h"
 #include "engine/seccomp/program.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
@@ -33,12 +34,20 @@ static int sum_fork(void *ctx, const struct vma *vma, const char *name)
 	return 0;
 }
 
+/* The kernel will charge PAGES; a fork policy may take less. */
+static void charge_fork(struct ask *ask, uint64_t pages)
+{
+	ask->fork_pages = ask->charge.pages = pages;
+	if (ask->g->forks)
+		ask->charge.pages = family_fork_pages(ask->g, ask->t, pages, &ask->charge.rule);
+}
+
 /* What is not copied (MADV_DONTFORK) only shows in smaps. */
 static void refine_fork(struct ask *ask)
 {
 	space_count(ask->g, ask->t->proc->space, sum_fork, ask);
 	if (!ask->t->proc->space->unreadable)
-		ask->charge.pages = ask->sum;
+		charge_fork(ask, ask->sum);
 }
 
 bool ask_fork(struct ask *ask)
@@ -46,7 +55,8 @@ bool ask_fork(struct ask *ask)
 	/* Its stack may have grown since it was last looked at. */
 	space_look(ask->g, ask->t->proc->space);
 	ask->op = OP_FORK;
-	ask->charge = (struct charge){ HOLDER_SPACE, ask->t->proc->space->hold.pages, RULE_FORK };
+	ask->charge = (struct charge){ HOLDER_SPACE, 0, RULE_FORK };
+	charge_fork(ask, space_kernel_pages(ask->t->proc->space));
 	ask->flight = FLIGHT_FORK;
 	ask->refine = refine_fork;
 	return true;

@@ -19,22 +19,17 @@
 #include "base/cleanup.h"
 #include "sys/procfs.h"
 
-enum {
-	STACK_MAX = 512 * 1024,      /* deep recursion is cut at its outer end */
-	MAPS_MAX = 8 * 1024 * 1024,  /* 60,000 mappings */
-};
-
 /* As much of the stack as is mapped: whole pages, until one is missing. */
 static size_t copy_stack(pid_t tid, uint64_t sp, char *buf)
 {
 	size_t len = 0;
 
-	while (len < STACK_MAX) {
+	while (len < CAPTURE_STACK_MAX) {
 		size_t want = 65536 - (size_t)((sp + len) & 4095);
 		ssize_t n;
 
-		if (want > STACK_MAX - len)
-			want = STACK_MAX - len;
+		if (want > CAPTURE_STACK_MAX - len)
+			want = CAPTURE_STACK_MAX - len;
 		n = remote_read(tid, sp + len, buf + len, want);
 		if (n <= 0)
 			break;
@@ -56,7 +51,7 @@ static size_t copy_maps(pid_t tid, char *buf)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	while (len < MAPS_MAX && (n = read(fd, buf + len, MAPS_MAX - len)) > 0)
+	while (len < CAPTURE_MAPS_MAX && (n = read(fd, buf + len, CAPTURE_MAPS_MAX - len)) > 0)
 		len += (size_t)n;
 	return len;
 }
@@ -74,6 +69,39 @@ static void take_regs(const struct user_regs_struct *r, struct capture *cap)
 	memcpy(cap->regs, cap->compat ? narrow : wide, sizeof(cap->regs));
 	cap->sp = r->rsp;
 	cap->pc = r->rip;
+}
+
+void capture_stopped(pid_t tid, char *stack, char *maps, struct capture *ret)
+{
+	struct user_regs_struct regs;
+
+	/* The x86-64 view, also of an i386 task; GETREGSET would give its own. */
+	if (ptrace(PTRACE_GETREGS, tid, 0, &regs) < 0)
+		return;
+	take_regs(&regs, ret);
+	ret->stack = stack;
+	ret->stack_len = copy_stack(tid, ret->sp, stack);
+	ret->maps = maps;
+	ret->maps_len = copy_maps(tid, maps);
+}
+
+void capture_at(pid_t tid, uint64_t sp, uint64_t pc, char *stack, char *maps, struct capture *ret)
+{
+	ret->sp = sp;
+	ret->pc = pc;
+	ret->stack = stack;
+	ret->stack_len = copy_stack(tid, sp, stack);
+	ret->maps = maps;
+	ret->maps_len = copy_maps(tid, maps);
+}
+
+void taken_free(struct taken *taken)
+{
+	if (!taken)
+		return;
+	free(taken->stack);
+	free(taken->maps);
+	free(taken);
 }
 
 static void answer(struct capture_thread *c, const struct refused_call *call)
@@ -118,7 +146,6 @@ static int wait_stop(pid_t tid)
 static bool capture_seized(struct capture_thread *c, const struct refused_call *call, struct capture *cap)
 {
 	pid_t tid = call->refusal.tid;
-	struct user_regs_struct regs;
 	int sig;
 
 	/* Without WAIT_KILLABLE a stop would cancel the notification. */
@@ -132,14 +159,7 @@ static bool capture_seized(struct capture_thread *c, const struct refused_call *
 	sig = wait_stop(tid);
 	if (sig < 0)
 		return true; /* killed: answered all the same */
-	/* The x86-64 view, also of an i386 task; GETREGSET would give its own. */
-	if (ptrace(PTRACE_GETREGS, tid, 0, &regs) == 0) {
-		take_regs(&regs, cap);
-		cap->stack = c->stack;
-		cap->stack_len = copy_stack(tid, cap->sp, c->stack);
-		cap->maps = c->maps;
-		cap->maps_len = copy_maps(tid, c->maps);
-	}
+	capture_stopped(tid, c->stack, c->maps, cap);
 	punish(c, &call->refusal);
 	tracee_detach(tid, sig);
 	return true;
@@ -151,14 +171,8 @@ static void capture_waiting(struct capture_thread *c, const struct refused_call 
 	pid_t tid = call->refusal.tid;
 	struct task_call at;
 
-	if (task_call_read(tid, &at) == 0 && at.where == TASK_BLOCKED) {
-		cap->sp = at.sp;
-		cap->pc = at.pc;
-		cap->stack = c->stack;
-		cap->stack_len = copy_stack(tid, at.sp, c->stack);
-		cap->maps = c->maps;
-		cap->maps_len = copy_maps(tid, c->maps);
-	}
+	if (task_call_read(tid, &at) == 0 && at.where == TASK_BLOCKED)
+		capture_at(tid, at.sp, at.pc, c->stack, c->maps, cap);
 	punish(c, &call->refusal);
 	answer(c, call);
 }
@@ -168,6 +182,12 @@ static void handle(struct capture_thread *c)
 	struct refused_call *call = &c->now;
 	struct capture cap = { 0 };
 
+	if (call->taken) {
+		c->events->refused(c->events->ctx, &call->refusal,
+				   call->taken->capture.maps_len ? &call->taken->capture : NULL);
+		taken_free(call->taken);
+		return;
+	}
 	if (!capture_seized(c, call, &cap))
 		capture_waiting(c, call, &cap);
 	c->events->refused(c->events->ctx, &call->refusal, cap.maps_len ? &cap : NULL);
@@ -207,9 +227,9 @@ void capture_init(struct capture_thread *c, struct listener *l, enum on_refusal 
 static bool start(struct capture_thread *c)
 {
 	if (!c->stack)
-		c->stack = malloc(STACK_MAX);
+		c->stack = malloc(CAPTURE_STACK_MAX);
 	if (!c->maps)
-		c->maps = malloc(MAPS_MAX);
+		c->maps = malloc(CAPTURE_MAPS_MAX);
 	c->started = c->stack && c->maps && pthread_create(&c->thread, NULL, capture_main, c) == 0;
 	return c->started;
 }

@@ -15,9 +15,20 @@
 #include "engine/engine.h"
 #include "engine/seccomp/listener.h"
 
-enum { CAPTURE_QUEUE = 64 };
+enum {
+	CAPTURE_QUEUE = 64,
+	CAPTURE_STACK_MAX = 512 * 1024,     /* deep recursion is cut at its outer end */
+	CAPTURE_MAPS_MAX = 8 * 1024 * 1024, /* 60,000 mappings */
+};
+
+/* What another thread has captured: no call waits for its answer. */
+struct taken {
+	struct capture capture; /* maps_len 0: there is no stack */
+	char *stack, *maps;     /* CAPTURE_STACK_MAX and CAPTURE_MAPS_MAX bytes, or NULL */
+};
 
 struct refused_call {
+	struct taken *taken; /* mostly NULL; freed with taken_free() when it has been told */
 	uint64_t id;    /* the notification to answer */
 	int64_t value;
 	int error;
@@ -46,6 +57,14 @@ void capture_init(struct capture_thread *c, struct listener *l, enum on_refusal 
 /* Hands over a refused call; false when the queue is full, or there is no memory
  * for the thread: then the caller has to be answered here and now. */
 bool capture_put(struct capture_thread *c, const struct refused_call *call);
+
+/* Registers, stack and map of a thread that the caller has stopped by ptrace. */
+void capture_stopped(pid_t tid, char *stack, char *maps, struct capture *ret);
+
+/* The same of one that sleeps, by its stack pointer and pc alone. */
+void capture_at(pid_t tid, uint64_t sp, uint64_t pc, char *stack, char *maps, struct capture *ret);
+
+void taken_free(struct taken *taken);
 
 /* Finishes what is queued. */
 void capture_stop(struct capture_thread *c);

@@ -30,6 +30,7 @@
 #include "engine/seccomp/promise.h"
 #include "engine/seccomp/recorder.h"
 #include "engine/seccomp/space.h"
+#include "engine/seccomp/watch.h"
 #include "engine/seccomp/vault.h"
 #include "sys/clock.h"
 #include "sys/procfs.h"
@@ -39,6 +40,9 @@ struct engine {
 	struct group group;
 	struct notifier notifier;
 	struct capture_thread capture;
+	struct fork_policies fork_policies;
+	struct forks forks;
+	struct watch watch;
 	struct engine_events events;
 	pthread_t server;
 	bool serving;
@@ -123,6 +127,12 @@ static int serve(struct engine *e, const struct engine_config *cfg, int fd, bool
 	if (r < 0)
 		return r;
 	capture_init(&e->capture, &g->listener, cfg->on_refusal, &e->events);
+	if (fork_policies_active(&cfg->forks)) {
+		e->fork_policies = cfg->forks;
+		watch_init(&e->watch, g, e->name, &e->capture);
+		e->forks = (struct forks){ .policies = &e->fork_policies, .watch = &e->watch };
+		g->forks = &e->forks;
+	}
 	g->started_ns = clock_ns(CLOCK_REALTIME);
 	program_preload(&g->programs, cfg->path, task_stack_rlimit(e->main_pid));
 	e->notifier = (struct notifier){ .group = g,
@@ -305,6 +315,8 @@ static void seccomp_status(struct engine *e, struct engine_status *ret, struct e
 		.notifications = g->notifications,
 		.started_ns = g->started_ns,
 	};
+	family_sums(g, &ret->fork_uncharged_pages, &ret->fork_kept_pages);
+	ret->forks_ended = g->forks ? g->forks->ended : 0;
 	ret->nr_processes = fill_rows(g, rows, max);
 	pthread_mutex_unlock(&g->lock);
 }
@@ -331,6 +343,7 @@ static void seccomp_stop(struct engine *e)
 		if (e->group.listener.fd >= 0)
 			pthread_detach(e->server);
 	}
+	watch_stop(&e->watch);
 	capture_stop(&e->capture);
 	recorder_stop(&e->group);
 }

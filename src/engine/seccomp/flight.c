@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/seccomp/family.h"
 #include "engine/seccomp/object.h"
 #include "engine/seccomp/promise.h"
 #include "engine/seccomp/recorder.h"
@@ -63,27 +64,44 @@ static struct task *exec_task(const struct proc *p)
 	return NULL;
 }
 
+/* A member of a family is asked at once: its discount goes with the copied image.
+ * A child's flags tell; a root's image does, but for one without address
+ * randomisation, which then just stays charged what it was. */
+static void kin_execed(struct group *g, struct space *s, pid_t pid, bool replaced)
+{
+	struct task_stat st;
+
+	if (s->kin == s->kin->family->root)
+		replaced |= space_know_image(s);
+	else
+		replaced = task_stat_read(pid, &st) == 0 && !st.never_execed;
+	if (!replaced)
+		return;
+	family_leave(g, s);
+	space_post(s);
+}
+
 /* The image of P is another, or the execve failed (SPLIT: it is another, and
  * whom P shared its space with keep that). */
 static void exec_replaced(struct group *g, struct proc *p, bool split)
 {
+	bool replaced = false;
 	struct space *s;
-	uint64_t stack, brk;
 
 	if (split && !space_new(g, p))
 		return;
 	s = p->space;
 	space_doubt_image(s);
 	if (s->outside || s->exact_only || g->recorder) {
-		stack = s->start_stack;
-		brk = s->start_brk;
-		space_know_image(s);
-		if (g->recorder && (s->start_stack != stack || s->start_brk != brk))
+		replaced = space_know_image(s);
+		if (g->recorder && replaced)
 			recorder_execed(g, p, s);
 		space_look(g, s);
 	} else {
 		space_look_fast(s);
 	}
+	if (s->kin)
+		kin_execed(g, s, p->pid, replaced);
 	if (p->nr_tasks > 1)
 		group_prune_tasks(g, p); /* the other threads ended with the old image */
 }

@@ -36,7 +36,8 @@
 #include "sys/shmobj.h"
 
 struct space {
-	struct ledger_holder hold; /* hold.pages is the bound */
+	struct ledger_holder hold; /* hold.pages is the bound, or what a fork policy makes of it */
+	struct kin *kin;           /* its part in a family (family.h); mostly NULL */
 	uint64_t data, landed, inflight, sticky, forced;
 	bool exact_only; /* data contains what is not charged: only a count tells */
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
@@ -101,6 +102,8 @@ struct promise {
 	struct task *task; /* NULL once the fork has returned, or its caller is gone */
 	uint64_t pages, sticky, forced;
 	uint64_t recorded; /* number of the request, 0: none */
+	uint64_t charged; /* of these, by the fork policy */
+	struct kin *kin;  /* the child's part in a family; NULL: charged in full */
 	uint64_t start_stack, start_brk, brk;
 	bool exact_only, odd;
 	LIST_ENTRY(promise) entry;
@@ -156,6 +159,8 @@ struct group {
 	struct ledger_holder objects_inflight; /* granted, object not identified yet */
 	uint64_t reserved;                     /* sum of object.reserved */
 	bool has_shmem;                        /* some process may hold a memfd or tmpfs file */
+
+	struct forks *forks; /* NULL: every fork is charged in full */
 
 	struct programs programs;
 	struct recorder *recorder; /* NULL: nothing is recorded */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "engine/seccomp/facts.h"
 #include "engine/seccomp/flight.h"
 #include "engine/seccomp/loader.h"
 #include "engine/seccomp/object.h"
@@ -26,63 +27,21 @@ enum {
 	BURST_PER_SEC = 16, /* and as they go on */
 };
 
-/* Puts a holder among the largest; the row that falls off is the least. */
-static void add_holder(struct refusal *r, pid_t pid, uint64_t pages)
-{
-	struct refusal_holder row = { .pid = pid, .bytes = pages_to_bytes(pages) };
-	uint32_t at = r->nr_holders;
-
-	while (at > 0 && r->holders[at - 1].bytes < row.bytes)
-		at--;
-	if (at == REFUSAL_HOLDERS || pages == 0)
-		return;
-	if (r->nr_holders < REFUSAL_HOLDERS)
-		r->nr_holders++;
-	memmove(&r->holders[at + 1], &r->holders[at], (r->nr_holders - at - 1) * sizeof(row));
-	r->holders[at] = row;
-}
-
-static void find_holders(struct refusal *r, const struct group *g)
-{
-	const struct space *s;
-
-	LIST_FOREACH(s, &g->spaces, entry)
-		if (!LIST_EMPTY(&s->procs))
-			add_holder(r, LIST_FIRST(&s->procs)->pid, s->hold.pages);
-	add_holder(r, 0, object_pages(g));
-	for (uint32_t i = 0; i < r->nr_holders; i++)
-		if (r->holders[i].pid)
-			task_comm(r->holders[i].pid, r->holders[i].comm, sizeof(r->holders[i].comm));
-}
-
 static void describe(const struct notifier *n, const struct ask *ask, enum verdict verdict, struct refusal *r)
 {
 	const struct group *g = ask->g;
-	const struct ledger_group *ledger = g->ledger;
 
 	memset(r, 0, sizeof(*r));
-	r->time_ns = clock_ns(CLOCK_REALTIME);
-	snprintf(r->group, sizeof(r->group), "%s", n->name);
-	snprintf(r->engine, sizeof(r->engine), "%s", engine_seccomp.name);
-	r->mode = ledger->limit.mode;
-	r->pid = ask->t->proc->pid;
-	r->tid = ask->t->tid;
-	task_comm(r->tid, r->comm, sizeof(r->comm));
-	task_exe(r->pid, r->exe, sizeof(r->exe));
+	facts_of(g, n->name, ask->t->proc->pid, ask->t->tid, r);
 	r->op = ask->op;
 	r->arch = ask->req->data.arch;
 	r->syscall_nr = ask->req->data.nr;
 	memcpy(r->args, ask->arg, sizeof(r->args));
 	r->request_bytes = pages_to_bytes(ask->charge.pages);
-	r->committed_bytes = pages_to_bytes(ledger->committed);
-	r->limit_bytes = pages_to_bytes(limit_commit(&ledger->limit));
 	r->allowed_bytes = pages_to_bytes(vault_allowed(ask));
-	r->reserved_bytes = pages_to_bytes(g->reserved);
 	r->verdict = verdict;
 	r->rule = ask->charge.rule;
 	r->error = ask->error ? ask->error : ENOMEM;
-	r->sequence = ledger->refusals;
-	find_holders(r, g);
 }
 
 /* Whether one more report may be made now. */

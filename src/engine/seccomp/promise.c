@@ -14,12 +14,13 @@
 
 #include "base/cleanup.h"
 #include "engine/seccomp/recorder.h"
+#include "engine/seccomp/family.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
 
 enum { SEARCHES = 8, DEPTH_MAX = 512 };
 
-struct promise *promise_new(struct group *g, struct task *t, uint64_t pages)
+struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged)
 {
 	const struct space *s = t->proc->space;
 	struct promise *promise = calloc(1, sizeof(*promise));
@@ -29,6 +30,9 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages)
 	promise->parent = t->proc->pid;
 	promise->task = t;
 	promise->pages = pages;
+	promise->charged = charged;
+	if (charged < pages)
+		promise->kin = family_promise(g, t, pages);
 	promise->sticky = s->sticky + s->before_sticky;
 	promise->forced = s->forced + s->before_forced;
 	promise->start_stack = s->start_stack;
@@ -37,7 +41,7 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages)
 	promise->exact_only = s->exact_only;
 	promise->odd = s->odd;
 	LIST_INSERT_HEAD(&g->promises, promise, entry);
-	ledger_set(&g->promised, g->promised.pages + pages);
+	ledger_set(&g->promised, g->promised.pages + charged);
 	return promise;
 }
 
@@ -63,8 +67,10 @@ void promise_drop(struct group *g, struct promise *promise)
 	}
 	if (promise->recorded)
 		recorder_fork_gone(g, promise);
-	ledger_set(&g->promised, g->promised.pages - promise->pages);
+	ledger_set(&g->promised, g->promised.pages - promise->charged);
 	LIST_REMOVE(promise, entry);
+	if (promise->kin)
+		family_child_lost(g, promise->kin, promise->charged);
 	free(promise);
 }
 
@@ -80,6 +86,9 @@ void promise_keep(struct group *g, struct promise *promise, struct space *s)
 	s->brk = promise->brk;
 	s->exact_only = promise->exact_only;
 	s->odd = promise->odd;
+	if (promise->kin)
+		family_child_born(g, promise->kin, s);
+	promise->kin = NULL;
 	space_post(s);
 	if (promise->recorded)
 		recorder_forked(g, promise, s);
@@ -191,4 +200,22 @@ void promise_discover(struct group *g)
 		if (!promise->task)
 			promise_drop(g, promise);
 	}
+}
+
+static int adopt_child(void *ctx, pid_t pid)
+{
+	struct search *search = ctx;
+
+	search_adopt(search, pid, search->parent);
+	return 0;
+}
+
+void promise_find_children(struct group *g, pid_t parent)
+{
+	struct search search = { .g = g, .parent = parent };
+
+	if (children_listed(parent))
+		(void)children_list(parent, adopt_child, &search); /* gone meanwhile: has none */
+	else
+		promise_discover(g);
 }

@@ -12,8 +12,8 @@
 
 #include "engine/seccomp/group.h"
 
-/* A fork by T, of PAGES; NULL without memory. */
-struct promise *promise_new(struct group *g, struct task *t, uint64_t pages);
+/* A fork by T that the kernel charges PAGES, and the group CHARGED; NULL without memory. */
+struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged);
 
 /* The oldest promise made to PARENT, or NULL; whether it is the only one. */
 struct promise *promise_of(struct group *g, pid_t parent, bool *ret_only);
@@ -26,5 +26,8 @@ void promise_drop(struct group *g, struct promise *promise);
 /* Finds the processes that never made a stopped call, and lets go of the
  * promises whose children turn out to be gone. */
 void promise_discover(struct group *g);
+
+/* The same for the children of one process alone, and no promise is let go. */
+void promise_find_children(struct group *g, pid_t parent);
 
 #endif

@@ -307,7 +307,7 @@ void recorder_stop(struct group *g)
 
 	if (!r)
 		return;
-	watch_stop(r);
+	sampler_stop(r);
 	pthread_mutex_lock(&g->lock);
 	r->to->tick(r->to->ctx, clock_ns(CLOCK_MONOTONIC) - r->started_ns);
 	g->needed_peak = r->peak; /* it was read more closely */
@@ -329,7 +329,7 @@ int recorder_start(struct group *g, const struct engine_recorder *to)
 	r->text = malloc(JOURNAL_MAPS_MAX);
 	r->bytes = malloc(JOURNAL_STACK_BYTES);
 	r->word = calloc(JOURNAL_WORDS_MAX, sizeof(*r->word));
-	error = r->text && r->bytes && r->word ? watch_start(r) : -ENOMEM;
+	error = r->text && r->bytes && r->word ? sampler_start(r) : -ENOMEM;
 	if (error < 0)
 		recorder_free(r);
 	else

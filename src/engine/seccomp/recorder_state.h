@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * recorder_state: what recorder.c, recorder_stack.c and recorder_watch.c share.
+ * recorder_state: what recorder.c, recorder_stack.c and recorder_sampler.c share.
  */
 #ifndef SURETY_ENGINE_SECCOMP_RECORDER_STATE_H
 #define SURETY_ENGINE_SECCOMP_RECORDER_STATE_H
@@ -48,8 +48,8 @@ struct recorded *recorder_know(struct recorder *r, struct space *s);
  * 0 where it cannot be had. */
 uint32_t recorder_stack(struct recorder *r, const struct ask *ask, struct recorded *known);
 
-/* recorder_watch.c */
-int watch_start(struct recorder *r);
-void watch_stop(struct recorder *r);
+/* recorder_sampler.c */
+int sampler_start(struct recorder *r);
+void sampler_stop(struct recorder *r);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "engine/seccomp/recorder.h"
+#include "engine/seccomp/family.h"
 #include "sys/clock.h"
 #include "sys/procfs.h"
 
@@ -41,16 +42,24 @@ void space_attach(struct group *g, struct proc *p, struct space *s)
 	if (old && LIST_EMPTY(&old->procs)) {
 		if (old->recorded)
 			recorder_space_gone(g, old);
+		if (old->kin)
+			family_leave(g, old);
 		ledger_leave(&old->hold);
 		LIST_REMOVE(old, entry);
 		free(old);
 	}
 }
 
+uint64_t space_kernel_pages(const struct space *s)
+{
+	return s->data + s->landed + s->inflight + s->sticky + s->forced + s->before_sticky + s->before_forced;
+}
+
 void space_post(struct space *s)
 {
-	ledger_set(&s->hold, s->data + s->landed + s->inflight + s->sticky + s->forced + s->before_sticky +
-			       s->before_forced);
+	uint64_t pages = space_kernel_pages(s);
+
+	ledger_set(&s->hold, s->kin ? family_hold(s, pages) : pages);
 }
 
 static int first_with_memory(void *ctx, pid_t tid)
@@ -133,7 +142,7 @@ void space_look(struct group *g, struct space *s)
 {
 	if (s->outside)
 		return;
-	space_know_image(s);
+	(void)space_know_image(s);
 	if (s->exact_only && !s->unreadable)
 		space_count(g, s, NULL, NULL);
 	else
@@ -142,7 +151,7 @@ void space_look(struct group *g, struct space *s)
 
 void space_doubt_image(struct space *s)
 {
-	space_know_image(s);
+	(void)space_know_image(s); /* of an execve before it */
 	s->before_sticky += s->sticky;
 	s->before_forced += s->forced;
 	s->sticky = s->forced = 0;
@@ -153,13 +162,15 @@ void space_doubt_image(struct space *s)
 
 /* A new image has a new stack at a new place; without address randomisation
  * it may be the same place, then the old image's bounds are kept. */
-void space_know_image(struct space *s)
+bool space_know_image(struct space *s)
 {
 	struct task_stat st;
+	bool same;
 
 	if (!s->image_unsure || task_stat_read(LIST_FIRST(&s->procs)->pid, &st) < 0)
-		return;
-	if (st.start_stack == s->start_stack && st.start_brk == s->start_brk) {
+		return false;
+	same = st.start_stack == s->start_stack && st.start_brk == s->start_brk;
+	if (same) {
 		s->sticky += s->before_sticky;
 		s->forced += s->before_forced;
 	} else {
@@ -172,6 +183,7 @@ void space_know_image(struct space *s)
 	s->before_sticky = s->before_forced = 0;
 	s->image_unsure = false;
 	space_post(s);
+	return !same;
 }
 
 enum {

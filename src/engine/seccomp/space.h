@@ -15,6 +15,9 @@ struct space *space_new(struct group *g, struct proc *p);
 /* Moves P to space S (NULL: to none); a space without users is freed. */
 void space_attach(struct group *g, struct proc *p, struct space *s);
 
+/* What the kernel would hold for it: the sum of the parts. */
+uint64_t space_kernel_pages(const struct space *s);
+
 /* Writes the sum of the parts to the ledger, after any of them changed. */
 void space_post(struct space *s);
 
@@ -27,9 +30,10 @@ void space_look_fast(struct space *s);
 
 /* An execve of the only user is over.  Whether it failed shows in stat, which is
  * read only when the bound or the break must be known better; till then what
- * both images could hold counts. */
+ * both images could hold counts.  space_know_image() returns whether the image
+ * turned out to be another. */
 void space_doubt_image(struct space *s);
-void space_know_image(struct space *s);
+bool space_know_image(struct space *s);
 
 /* Reads smaps: exact but for what is in flight.  EACH (may be NULL) sees every
  * mapping on the way; it is called with NULL before the first, and again where

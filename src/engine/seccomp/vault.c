@@ -6,6 +6,7 @@
 
 #include <linux/capability.h>
 
+#include "engine/seccomp/family.h"
 #include "engine/seccomp/flight.h"
 #include "engine/seccomp/object.h"
 #include "engine/seccomp/promise.h"
@@ -103,7 +104,7 @@ static bool hopeless(const struct ask *ask, const struct requester *who)
 		return false;
 	LIST_FOREACH(s, &ask->g->spaces, entry) {
 		if (!s->odd && !s->unreadable)
-			least += s->data;
+			least += s->kin ? family_least(s) : s->data;
 		if (!s->odd && s != ask->t->proc->space && space_counted_lately(s))
 			least += s->sticky + s->forced;
 	}

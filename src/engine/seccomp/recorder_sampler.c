@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * recorder_watch: looks at the group now and then, for what nobody asks for.
+ * recorder_sampler: looks at the group now and then, for what nobody asks for.
  *
  * How much of the commitment is used, and which memory holds it, is nobody's
  * request.  A thread reads it, as often as it may for its part of the time:
@@ -35,7 +35,7 @@ struct plan {
 	uint64_t committed, used;
 };
 
-struct watch {
+struct sampler {
 	struct recorder *recorder;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of stopping */
@@ -64,7 +64,7 @@ static uint64_t used_of(const struct space *s)
 	return space_statm(s, &m) && m.resident > m.shared ? m.resident - m.shared : 0;
 }
 
-static void plan_space(struct watch *w, struct space *s, uint64_t used)
+static void plan_space(struct sampler *w, struct space *s, uint64_t used)
 {
 	struct recorded *known = recorder_know(w->recorder, s);
 	uint32_t at = w->nr_plan;
@@ -83,7 +83,7 @@ static void plan_space(struct watch *w, struct space *s, uint64_t used)
 }
 
 /* With the lock: the counters of everybody, and whose mappings to read. */
-static void look(struct watch *w)
+static void look(struct sampler *w)
 {
 	struct recorder *r = w->recorder;
 	struct group *g = r->group;
@@ -130,7 +130,7 @@ static enum journal_range_kind kind_of(const struct vma *vma, const char *name)
 
 static int add_range(void *ctx, const struct vma *vma, const char *name)
 {
-	struct watch *w = ctx;
+	struct sampler *w = ctx;
 	enum overcommit mode = w->recorder->group->ledger->limit.mode;
 	struct journal_range range = {
 		.start = vma->start >> PAGE_SHIFT,
@@ -149,7 +149,7 @@ static int add_range(void *ctx, const struct vma *vma, const char *name)
 }
 
 /* The space is told of only if it is still what was looked at. */
-static void tell_ranges(struct watch *w, const struct plan *plan)
+static void tell_ranges(struct sampler *w, const struct plan *plan)
 {
 	struct journal_event event = { .kind = JOURNAL_RANGES };
 	struct group *g = w->recorder->group;
@@ -166,7 +166,7 @@ static void tell_ranges(struct watch *w, const struct plan *plan)
 	}
 }
 
-static void read_ranges(struct watch *w, const struct plan *plan)
+static void read_ranges(struct sampler *w, const struct plan *plan)
 {
 	w->nr_ranges = 0;
 	if (smaps_walk("/proc", plan->pid, add_range, w) < 0 || w->nr_ranges == 0)
@@ -182,7 +182,7 @@ static uint64_t cpu_ns(void)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-static void turn(struct watch *w)
+static void turn(struct sampler *w)
 {
 	uint64_t elapsed = clock_ns(CLOCK_MONOTONIC) - w->recorder->started_ns, began = cpu_ns();
 
@@ -200,7 +200,7 @@ static void turn(struct watch *w)
 }
 
 /* Returns true when it is time to end. */
-static bool wait_tick(struct watch *w)
+static bool wait_tick(struct sampler *w)
 {
 	struct timespec until;
 	bool stopping;
@@ -219,18 +219,18 @@ static bool wait_tick(struct watch *w)
 	return stopping;
 }
 
-static void *watch_main(void *arg)
+static void *sampler_main(void *arg)
 {
-	struct watch *w = arg;
+	struct sampler *w = arg;
 
 	while (!wait_tick(w))
 		turn(w);
 	return NULL;
 }
 
-int watch_start(struct recorder *r)
+int sampler_start(struct recorder *r)
 {
-	struct watch *w = calloc(1, sizeof(*w));
+	struct sampler *w = calloc(1, sizeof(*w));
 	pthread_condattr_t attr;
 	int error;
 
@@ -241,7 +241,7 @@ int watch_start(struct recorder *r)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->wake, &attr);
-	error = pthread_create(&w->thread, NULL, watch_main, w);
+	error = pthread_create(&w->thread, NULL, sampler_main, w);
 	if (error) {
 		free(w);
 		return -error;
@@ -250,9 +250,9 @@ int watch_start(struct recorder *r)
 	return 0;
 }
 
-void watch_stop(struct recorder *r)
+void sampler_stop(struct recorder *r)
 {
-	struct watch *w = r->watch;
+	struct sampler *w = r->watch;
 
 	if (!w)
 		return;

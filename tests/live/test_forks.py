@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Forks under a policy: what they are charged, what is copied, who is ended.
+
+In each, the anonymous memory that the group has is sampled from outside: each
+page once (Pss), so the copies that a parent and its children make are in it.
+"""
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from surety import KIB, MIB, Job, Tap, helper, need_live, run, tmp, wait_until  # noqa: E402
+
+LIMIT = 256
+PART = LIMIT * 60 // 100
+FIELD = re.compile(rb"^(Pss_Anon|SwapPss): *(\d+) kB", re.M)
+
+
+class Sampler(threading.Thread):
+    """Most anonymous memory of the job at a time, looked at every 10 ms."""
+
+    def __init__(self, job):
+        super().__init__(daemon=True)
+        self.job, self.most, self.samples, self.stop = job, 0, 0, False
+
+    def descendants(self):
+        pids, todo = [], [self.job.proc.pid]
+        while todo:
+            pid = todo.pop()
+            try:
+                with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+                    found = [int(x) for x in f.read().split()]
+            except OSError:
+                continue
+            pids += found
+            todo += found
+        return pids
+
+    def spaces(self):
+        """Who shares memory with whom: changes with a fork, an exec and an end."""
+        found = []
+        for pid in self.descendants():
+            try:
+                exe = os.path.basename(os.readlink("/proc/%d/exe" % pid))
+                with open("/proc/%d/stat" % pid) as f:
+                    flags = f.read().rpartition(")")[2].split()[6]
+            except OSError:
+                continue
+            if not exe.startswith("surety"):
+                found.append((pid, exe, int(flags) & 0x44))  # PF_EXITING, PF_FORKNOEXEC
+        return found
+
+    def sample(self):
+        """None where a fork, an exec or an end came between: a page would count twice."""
+        before, total = self.spaces(), 0
+        for pid, _, _ in before:
+            try:
+                with open("/proc/%d/smaps_rollup" % pid, "rb") as f:
+                    total += sum(int(kb) for _, kb in FIELD.findall(f.read())) * KIB
+            except OSError:
+                pass
+        return total if before == self.spaces() else None
+
+    def run(self):
+        while not self.stop:
+            began = time.monotonic()
+            got = self.sample()
+            if got is not None:
+                self.most = max(self.most, got)
+                self.samples += 1
+            time.sleep(max(0, began + 0.01 - time.monotonic()))
+
+
+def sampled(tap, name, cmd, opts, limit=LIMIT, timeout=60):
+    """Runs it, and checks that it never has more than its limit."""
+    with Job(cmd, "%dM" % limit, opts=opts, stdin=subprocess.DEVNULL) as job:
+        sampler = Sampler(job)
+        sampler.start()
+        result = job.finish(timeout=timeout)
+        sampler.stop = True
+        sampler.join()
+    tap.ok(sampler.samples > 3 and 0 < sampler.most <= limit * MIB,
+           "%s: never more than the limit" % name, "%d samples, most %.1f MiB" % (sampler.samples, sampler.most / MIB))
+    return result
+
+
+def snapshot(*args):
+    return [helper("snapshot")] + [str(a) for a in args]
+
+
+def rows(tap):
+    r = run(snapshot(PART, 5), "%dM" % LIMIT)
+    tap.equal((r.out.strip(), len(r.reports)), ("fork: ENOMEM", 1), "S6 without a policy: the fork is refused", r)
+    tap.equal(r.reports[0]["rule"]["id"], "R-045", "S6: by the kernel's rule")
+    for reserve in ("25%", "10"):
+        r = sampled(tap, "S6", snapshot(PART, 5), ["--fork-reserve", reserve])
+        tap.equal((r.rc, r.out.strip(), r.reports), (0, "works", []), "S6 with a reserve of %s" % reserve, r)
+    for how in ("", "t", "w", "s"):
+        r = sampled(tap, "S7 " + how, snapshot(PART, 100, 1, how), ["--fork-reserve", "25%"])
+        tap.ok(re.fullmatch(r"child ended by signal (9|15), parent unharmed", r.out.strip()) and r.rc == 0,
+               "S7 %s: the child is ended, the parent is not" % how, r)
+        tap.equal(len(r.reports), 1, "S7 %s: one report" % how, r)
+
+
+def report(tap):
+    r = run(snapshot(PART, 100, 1, "s"), "%dM" % LIMIT, opts=["--fork-reserve", "25%", "--summary"])
+    tap.equal(len(r.reports), 1, "an ended child is reported once", r)
+    if not r.reports:
+        return
+    x, ended = r.reports[0], r.reports[0]["ended"]
+    tap.equal((x["operation"], x["rule"]["id"], x["comm"], x["verdict"]), ("copy", "R-048", "snapshot", "over_limit"),
+              "its operation and rule", x)
+    tap.ok(ended["signal"] in ("SIGTERM", "SIGKILL") and ended["parent_comm"] == "snapshot" and
+           ended["parent_pid"] != x["pid"] and ended["parent_state"] in "RSD", "its parent, and the state of that", ended)
+    tap.ok(PART * MIB // 4 < ended["copied_bytes"] <= (LIMIT - PART) * MIB and
+           ended["copied_bytes"] <= ended["fork_reserve_bytes"], "its copies are what the reserve and the headroom allow", ended)
+    tap.ok("1 child ended" in r.err, "the summary tells of it", r)
+    names = [f.get("symbol") for f in x["stack"]["frames"]]
+    if names:
+        tap.ok("main" in names, "the child's stack", names)
+
+
+def kill_at_once(tap):
+    r = run(snapshot(PART, 100), "%dM" % LIMIT, opts=["--fork-reserve", "25%", "--fork-end", "kill"])
+    tap.equal(r.out.strip(), "child ended by signal 9, parent unharmed", "--fork-end kill", r)
+
+
+def many(tap):
+    for how in ("", "g", "v", "gv"):
+        r = sampled(tap, "ten children %s" % how, snapshot(100, 5, 10, how), ["--fork-reserve", "5"])
+        tap.equal((r.rc, r.out.strip(), r.reports), (0, "works", []), "ten children %s" % how, r)
+    r = sampled(tap, "ten children, all written", snapshot(100, 100, 10), ["--fork-reserve", "5"])
+    tap.ok("parent unharmed" in r.out or r.out.strip() == "works", "ten children, all written", r)
+    r = run(snapshot(100, 5, 40), "%dM" % LIMIT, opts=["--fork-reserve", "5"])
+    tap.equal((r.out.strip(), len(r.reports)), ("fork: ENOMEM", 1), "more children than the reserves fit", r)
+    tap.equal(r.reports[0]["rule"]["id"], "R-048", "by the reserve's rule", r.reports[0])
+
+
+def by_name(tap):
+    name = ["--fork-policy", "snapshot:reserve=10,full"]
+    r = run(snapshot(PART, 5), "%dM" % LIMIT, opts=name)
+    tap.equal(r.out.strip(), "works", "a policy by name", r)
+    r = run(snapshot(PART, 5), "%dM" % LIMIT, opts=["--fork-policy", "snapshots:reserve=10"])
+    tap.equal(r.out.strip(), "fork: ENOMEM", "another's policy", r)
+    r = run(snapshot(PART, 5), "%dM" % LIMIT, opts=["--fork-reserve", "10", "--fork-policy", "snapshot:full"])
+    tap.equal(r.out.strip(), "fork: ENOMEM", "full by name, a reserve for others", r)
+
+
+def held(job):
+    """The child's charge, and what audit says."""
+    status = job.status()
+    return status, job.audit()
+
+
+HOLD = r"""
+import mmap, os, sys, time
+m = mmap.mmap(-1, %d << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for i in range(0, len(m), 4096):
+    m[i] = 1
+def up(text):
+    print(text, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def figures(tap):
+    """A child's charge, step by step, and the audit at each."""
+    program = HOLD % 100 + r"""
+pid = os.fork()
+if pid == 0:
+    time.sleep(60)
+    os._exit(0)
+up("forked")
+for i in range(0, 10 << 20, 4096):
+    m[i] = 2
+up("written")
+os.kill(pid, 9)
+os.waitpid(pid, 0)
+up("reaped")
+"""
+    with Job(["/usr/bin/python3", "-c", program], "256M", opts=["--fork-reserve", "20"]) as job:
+        for step in ("forked", "written", "reaped"):
+            tap.equal(job.line(), step, "figures: " + step)
+            wait_until(lambda: job.status()["ForkKept"] == 0, 2)
+            status, (code, said) = held(job)
+            tap.equal(code, 0, "figures, %s: audit finds no drift" % step, said)
+            parent = max(p["Committed_AS"] for p in status["processes"])
+            child = min(p["Committed_AS"] for p in status["processes"])
+            if step == "reaped":
+                tap.equal((status["ForkUncharged"], len(status["processes"])), (0, 1), "figures: all is given back", status)
+            else:
+                tap.ok(abs(child - parent * 20 // 100) <= 256 * KIB, "figures, %s: the child holds a fifth" % step, status)
+                tap.ok(abs(status["ForkUncharged"] - parent * 80 // 100) <= 256 * KIB,
+                       "figures, %s: and the rest is told" % step, status)
+            job.say()
+        tap.equal(job.finish().rc, 0, "figures: ends well")
+
+
+def exec_and_heir(tap):
+    """exec ends a discount; a parent's end makes the child pay for all."""
+    program = HOLD % 100 + r"""
+pid = os.fork()
+if pid == 0:
+    os.execv("/bin/sleep", ["sleep", "60"])
+time.sleep(.3)
+up("execed")
+os.kill(pid, 9)
+os.waitpid(pid, 0)
+pid = os.fork()
+if pid == 0:
+    if os.fork() == 0:
+        time.sleep(60)
+    os._exit(0)
+os.waitpid(pid, 0)
+up("orphan")
+if os.fork() == 0:
+    up("heir")
+os._exit(0)
+"""
+    with Job(["/usr/bin/python3", "-c", program], "256M", opts=["--fork-reserve", "20"]) as job:
+        tap.equal(job.line(), "execed", "exec: ready")
+        status, (code, said) = held(job)
+        tap.equal((code, status["ForkUncharged"], status["ForkKept"]), (0, 0, 0), "exec: the discount is gone", (said, status))
+        tap.ok(min(p["Committed_AS"] for p in status["processes"]) < 2 * MIB, "exec: the child has its own image", status)
+        job.say()
+        tap.equal(job.line(), "orphan", "a grandchild whose parent has ended")
+        wait_until(lambda: job.status()["ForkKept"] == 0, 2)
+        status, (code, said) = held(job)
+        tap.equal((code, len(status["processes"])), (0, 2), "orphan: no drift", (said, status))
+        for pid in job.pids():
+            if pid != status["main_pid"]:
+                os.kill(pid, signal.SIGKILL)
+        job.say()
+        tap.equal(job.line(), "heir", "a child whose parent has ended")
+        wait_until(lambda: job.status()["ForkUncharged"] == 0, 2)
+        status, (code, said) = held(job)
+        tap.equal((code, status["ForkUncharged"], status["ForkKept"]), (0, 0, 0), "heir: it is charged in full", (said, status))
+        tap.ok(status["Committed_AS"] > 100 * MIB, "heir: all of it", status)
+        job.say()
+        job.finish()
+
+
+def exec_grace(tap):
+    program = HOLD % PART + r"""
+import ctypes
+libc = ctypes.CDLL(None)
+bad = 0
+for i in range(%d):
+    pid = os.fork()
+    if pid == 0:
+        os.execv("/bin/true", ["true"])
+    bad += os.waitpid(pid, 0)[1] != 0
+    m[i * 4096] = 3
+bad += libc.system(b"exit 3") != 3 << 8
+up("bad %%d" %% bad)
+""" % ROUNDS
+    with Job(["/usr/bin/python3", "-c", program], "%dM" % LIMIT, opts=["--fork-policy", "exec-grace=2s"]) as job:
+        sampler = Sampler(job)
+        sampler.start()
+        tap.equal(job.line(240), "bad 0", "exec-grace: %d times fork and exec under a 60 %% parent" % ROUNDS)
+        sampler.stop = True
+        sampler.join()
+        wait_until(lambda: job.status()["ForkKept"] == 0, 2)
+        status, (code, said) = held(job)
+        tap.equal((code, status["refusals"], status["ForkUncharged"]), (0, 0, 0), "exec-grace: no refusal, no drift", said)
+        tap.ok(sampler.most <= LIMIT * MIB, "exec-grace: never more than the limit", sampler.most)
+        job.say()
+        tap.equal(job.finish().rc, 0, "exec-grace: ends well")
+
+
+def exec_grace_passed(tap):
+    r = run(snapshot(PART, 5, 1, "s"), "%dM" % LIMIT, opts=["--fork-policy", "exec-grace=50ms"], timeout=30)
+    tap.ok("child ended by signal" in r.out and len(r.reports) == 1, "a child that does not call exec in its grace", r)
+    if r.reports:
+        tap.equal(r.reports[0]["rule"]["id"], "R-049", "its rule", r.reports[0])
+    r = run(snapshot(60, 5, 1, "s"), "%dM" % LIMIT, opts=["--fork-policy", "exec-grace=50ms"])
+    tap.equal((r.out.strip(), r.reports), ("works", []), "where it fits, it is charged and goes on", r)
+
+
+ROUNDS = int(os.environ.get("FORK_ROUNDS", "300"))
+
+
+def main():
+    need_live()
+    tap = Tap()
+    for test in (rows, report, kill_at_once, many, by_name, figures, exec_and_heir, exec_grace, exec_grace_passed):
+        tap.guarded(test)
+    tap.done()
+
+
+main()
