@@ -293,6 +293,11 @@ uint64_t family_available(const struct group *g, const struct family *f)
 	return sum;
 }
 
+void family_keep_more(struct family *f, uint64_t pages)
+{
+	ledger_set(&f->kept, f->kept.pages + pages);
+}
+
 void family_keep_only(struct family *f, uint64_t needed)
 {
 	struct space *root = f->root ? f->root->space : NULL;

@@ -59,7 +59,7 @@ struct family {
 	uint64_t bound, bound_ns;     /* at the last look */
 	uint64_t rate;                /* pages a second, the most of late */
 	uint64_t exact_cost_ns;       /* of the last exact look */
-	uint64_t searched_ns;         /* when its promised children were looked for */
+	uint64_t promised_ns;         /* since when children are promised, or were last searched for in earnest */
 	uint64_t next_ns;             /* when it is looked at next; 0 not decided */
 	LIST_ENTRY(family) entry;
 };
@@ -69,6 +69,7 @@ struct forks {
 	const struct fork_policies *policies;
 	LIST_HEAD(, family) families;
 	uint64_t ended;
+	bool raised;      /* a reserve, since the last peak was noted */
 	uint64_t changes; /* counts those of all families */
 	struct watch *watch;
 };
@@ -103,7 +104,8 @@ uint64_t family_available(const struct group *g, const struct family *f);
 /* Only an exact look tells what its children share now. */
 void family_mark_stale(struct group *g, struct family *f);
 
-/* Lets go of what is kept beyond NEEDED. */
+/* Keeps PAGES more, which were asked for; lets go of what is kept beyond NEEDED. */
+void family_keep_more(struct family *f, uint64_t pages);
 void family_keep_only(struct family *f, uint64_t needed);
 
 /* The group's sums: charged by the kernel and not here, and the reverse. */

@@ -158,8 +158,7 @@ void group_done(struct group *g)
 	programs_done(&g->programs);
 }
 
-/* Whether the process behind P has ended, its id perhaps another's by now. */
-static bool proc_ended(const struct proc *p)
+bool group_proc_ended(const struct proc *p)
 {
 	struct pollfd pfd = { .fd = p->pidfd, .events = POLLIN };
 	struct statm m;
@@ -231,6 +230,10 @@ static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
 	if (!s)
 		return false;
 	promise = promise_of(g, ppid, &only);
+	if (!promise && g->forks) {
+		promise = promise_of_orphan(g);
+		only = false;
+	}
 	if (!promise) {
 		space_count(g, s, NULL, NULL);
 		return true;
@@ -278,7 +281,7 @@ static struct proc *proc_of_new_task(struct group *g, pid_t tid)
 		return NULL;
 	}
 	p = bucket_find_proc(g, ids.tgid);
-	if (p && proc_ended(p)) {
+	if (p && group_proc_ended(p)) {
 		group_drop_proc(g, p);
 		p = NULL;
 	}
@@ -364,7 +367,7 @@ static bool task_is_stale(struct group *g, const struct task *t, uint64_t now)
 		g->stale_ms = id_rest_ms();
 	if (silent <= g->stale_ms)
 		return false;
-	if (proc_ended(t->proc))
+	if (group_proc_ended(t->proc))
 		return true;
 	if (t->tid == t->proc->pid)
 		return false;
@@ -379,7 +382,7 @@ struct task *group_task(struct group *g, pid_t tid, uint64_t id)
 	struct proc *p;
 
 	if (t && task_is_stale(g, t, now)) {
-		if (proc_ended(t->proc))
+		if (group_proc_ended(t->proc))
 			group_drop_proc(g, t->proc);
 		else
 			drop_task(g, t);
@@ -411,7 +414,7 @@ static void reap_unwatched(struct group *g)
 	for (int i = 0; i < PID_BUCKETS; i++) {
 		for (p = LIST_FIRST(&g->procs[i]); p; p = next) {
 			next = LIST_NEXT(p, hash);
-			if (p->pidfd < 0 && proc_ended(p))
+			if (p->pidfd < 0 && group_proc_ended(p))
 				group_drop_proc(g, p);
 		}
 	}
@@ -427,7 +430,7 @@ void group_reap(struct group *g)
 		for (int i = 0; i < n; i++) {
 			struct proc *p = bucket_find_proc(g, (pid_t)ev[i].data.u64);
 
-			if (p && proc_ended(p))
+			if (p && group_proc_ended(p))
 				group_drop_proc(g, p);
 		}
 	} while (n == REAP_BATCH);

@@ -183,6 +183,9 @@ struct task *group_task(struct group *g, pid_t tid, uint64_t id);
 
 struct proc *group_find_proc(struct group *g, pid_t pid);
 
+/* Whether the process behind P has ended, its id perhaps another's by now. */
+bool group_proc_ended(const struct proc *p);
+
 /* A process that was found rather than heard of; NULL when it is gone. */
 struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid);
 

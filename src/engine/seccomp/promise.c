@@ -59,6 +59,19 @@ struct promise *promise_of(struct group *g, pid_t parent, bool *ret_only)
 	return oldest;
 }
 
+struct promise *promise_of_orphan(struct group *g)
+{
+	struct promise *promise, *oldest = NULL;
+
+	LIST_FOREACH(promise, &g->promises, entry) {
+		const struct proc *parent = promise->kin ? group_find_proc(g, promise->parent) : NULL;
+
+		if (promise->kin && (!parent || group_proc_ended(parent)))
+			oldest = promise;
+	}
+	return oldest;
+}
+
 void promise_drop(struct group *g, struct promise *promise)
 {
 	if (promise->task) {

@@ -18,6 +18,10 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uin
 /* The oldest promise made to PARENT, or NULL; whether it is the only one. */
 struct promise *promise_of(struct group *g, pid_t parent, bool *ret_only);
 
+/* The oldest promise under a fork policy to a parent that has ended, or NULL: that
+ * of a child which was found with another parent. */
+struct promise *promise_of_orphan(struct group *g);
+
 /* The child is here: S holds what was promised, part of it read-only perhaps. */
 void promise_keep(struct group *g, struct promise *promise, struct space *s);
 

@@ -246,13 +246,13 @@ int sampler_start(struct recorder *r)
 		free(w);
 		return -error;
 	}
-	r->watch = w;
+	r->sampler = w;
 	return 0;
 }
 
 void sampler_stop(struct recorder *r)
 {
-	struct sampler *w = r->watch;
+	struct sampler *w = r->sampler;
 
 	if (!w)
 		return;
@@ -261,6 +261,6 @@ void sampler_stop(struct recorder *r)
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
-	r->watch = NULL;
+	r->sampler = NULL;
 	free(w);
 }

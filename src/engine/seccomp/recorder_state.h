@@ -35,7 +35,7 @@ struct recorder {
 	uint8_t *bytes;            /* the stack under way */
 	struct journal_word *word; /* what is kept of it */
 
-	struct watch *watch;
+	struct sampler *sampler;
 };
 
 /* Emits an event, its time now. */

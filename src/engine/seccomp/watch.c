@@ -78,7 +78,7 @@ static bool charged_in_full(const struct family *f)
 {
 	const struct kin *kin;
 
-	if (!f->root || f->nr_promised)
+	if (f->nr_promised)
 		return false;
 	LIST_FOREACH(kin, &f->children, entry)
 		if (kin->reserve < kin->base)
@@ -114,7 +114,7 @@ static bool raise_one(struct group *g, struct kin *kin, uint64_t pages)
 		return false;
 	kin->reserve += pages;
 	space_post(kin->space);
-	vault_note_needed(g);
+	g->forks->raised = true;
 	return true;
 }
 
@@ -133,7 +133,14 @@ static bool raise_reserve(struct group *g, struct family *f, uint64_t need)
 			if (family_available(g, f) - had >= need)
 				return true;
 	}
-	return family_available(g, f) - had >= need || charged_in_full(f);
+	if (charged_in_full(f))
+		return true;
+	/* Children that are not here yet may have made copies, too. */
+	need -= family_available(g, f) - had;
+	if (!f->nr_promised || !fits(g, need))
+		return false;
+	family_keep_more(f, need);
+	return true;
 }
 
 static bool raise_somehow(struct group *g, struct family *f, uint64_t need)
@@ -209,12 +216,21 @@ static uint64_t held_by_children(const struct family *f)
 	return sum;
 }
 
+static struct family *family_of(const struct group *g, const struct family *f)
+{
+	struct family *each;
+
+	LIST_FOREACH(each, &g->forks->families, entry)
+		if (each == f)
+			return each;
+	return NULL;
+}
+
 /* Holds what is copied against what is charged.  Returns false when F may be gone. */
 static bool hold_to_charge(struct group *g, struct family *f)
 {
 	uint64_t available = family_available(g, f), lead = lead_pages(f, available), soft;
 	uint64_t now = f->bound_ns;
-	bool counted = false;
 
 	if (f->nr_children == 0 || (charged_in_full(f) && !f->stale))
 		return true;
@@ -227,10 +243,10 @@ static bool hold_to_charge(struct group *g, struct family *f)
 		soft = available / 16;
 	if (f->bound + lead + soft + at_rate(f, f->exact_cost_ns) >= available ||
 	    (f->stale && now - f->stale_since_ns > STALE_NS)) {
-		counted = copies_count(g, f);
-		if (!counted)
+		if (copies_count(g, f))
+			family_keep_only(f, over(f->extra + lead + soft, held_by_children(f)));
+		else if (!family_of(g, f) || f->nr_children == 0)
 			return false;
-		family_keep_only(f, over(f->extra + lead + soft, held_by_children(f)));
 		available = family_available(g, f);
 		lead = lead_pages(f, available);
 	}
@@ -276,10 +292,11 @@ static void search_promised(struct group *g, struct family *f, uint64_t now)
 {
 	const struct promise *promise;
 
-	if (now - f->searched_ns < SEARCH_NS)
-		return;
 	/* One that has ended unseen is told by the search of all, when its fork is known to be over. */
-	if (f->searched_ns && now - f->searched_ns > SETTLE_NS) {
+	if (!f->promised_ns)
+		f->promised_ns = now;
+	if (now - f->promised_ns > SETTLE_NS) {
+		f->promised_ns = now;
 		flight_settle_seen(g, NULL);
 		promise_discover(g);
 		return;
@@ -312,16 +329,6 @@ static void drop_execed(struct group *g, struct family *f)
 		if (last)
 			return; /* the family is gone */
 	}
-}
-
-static struct family *family_of(const struct group *g, const struct family *f)
-{
-	struct family *each;
-
-	LIST_FOREACH(each, &g->forks->families, entry)
-		if (each == f)
-			return each;
-	return NULL;
 }
 
 static uint64_t threads_of(const struct family *f)
@@ -365,14 +372,17 @@ static void look_at_family(struct group *g, struct family *f, uint64_t now)
 {
 	if (f->nr_promised)
 		search_promised(g, f, now);
-	drop_execed(g, f);
+	f = family_of(g, f);
+	if (f)
+		drop_execed(g, f);
 	f = family_of(g, f);
 	if (f && !f->root)
 		family_find_heir(g, f);
 	f = family_of(g, f);
 	if (!f)
 		return;
-	f->searched_ns = f->nr_promised ? now : 0;
+	if (!f->nr_promised)
+		f->promised_ns = 0;
 	copies_look(f, now);
 	check_deadlines(g, f, now);
 	check_endings(g, f, now);
@@ -404,6 +414,11 @@ static uint64_t look_at_families(struct group *g)
 			break;
 		}
 	} while (again);
+	if (g->forks->raised) {
+		group_reap(g);
+		vault_note_needed(g);
+		g->forks->raised = false;
+	}
 	LIST_FOREACH(f, &g->forks->families, entry)
 		if (!next || f->next_ns < next)
 			next = f->next_ns;
