@@ -70,6 +70,7 @@ static void emit_object(const struct look_object *x)
 	json_object_set_new(object, "charged_bytes", amount_json(x->charged));
 	json_object_set_new(object, "size_bytes", x->kind == LOOK_TMPFS ? json_null() : amount_json(x->size));
 	json_object_set_new(object, "touched_bytes", amount_json(x->touched));
+	json_object_set_new(object, "noreserve_bytes", amount_json(x->noreserve));
 	json_object_set_new(object, "holders", json_integer(x->holders));
 	json_object_set_new(object, "pid", x->holder ? json_integer(x->holder) : json_null());
 	json_line(object);
