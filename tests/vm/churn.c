@@ -7,7 +7,7 @@
  * Process I enters cgroup I modulo their number, does its share of OPERATIONS,
  * stops (SIGSTOP) with what it holds then, and waits to be killed.  Some of the
  * operations fork, execute or move between the cgroups; refusals are as good as
- * grants.  Prints "done" when all have stopped.
+ * grants.  Prints "done" when all have stopped, and stays.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -129,26 +129,34 @@ static void op_fork(void)
 		waitpid(pid, NULL, 0);
 }
 
+/* Never below where it began: a static program's own data lies there. */
 static void op_brk(void)
 {
-	(void)sbrk((intptr_t)((draw(64) + 1) * PAGE) * (draw(2) ? 1 : -1));
+	static intptr_t grown;
+	intptr_t by = (intptr_t)((draw(64) + 1) * PAGE);
+
+	if (draw(2))
+		by = by > grown ? -grown : -by;
+	if (sbrk(by) != (void *)-1)
+		grown += by;
 }
 
 static void work(unsigned int operations, int null)
 {
-	if (dup2(null, STDOUT_FILENO) < 0)
+	if (dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
 		_exit(99);
 	while (operations--) {
 		unsigned int i = draw(SLOTS);
 
-		switch (draw(64)) {
+		if (draw(1000) == 0)
+			enter(draw(nr_cgroups)); /* a slow one: the kernel waits for all processors */
+		switch (draw(128)) {
 		case 0: op_fork(); break;
-		case 1: enter(draw(nr_cgroups)); break;
-		case 2 ... 5: op_brk(); break;
-		case 6 ... 15: op_remap(i); break;
-		case 16 ... 28: op_protect(i); break;
-		case 29 ... 36: op_unmap_part(i); break;
-		case 37 ... 46: op_touch(i); break;
+		case 1 ... 9: op_brk(); break;
+		case 10 ... 30: op_remap(i); break;
+		case 31 ... 56: op_protect(i); break;
+		case 57 ... 72: op_unmap_part(i); break;
+		case 73 ... 92: op_touch(i); break;
 		default: op_map(i);
 		}
 	}
@@ -187,5 +195,10 @@ int main(int argc, char **argv)
 		}
 	}
 	printf("done\n");
+	fflush(stdout);
+	if (dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
+		return 99;
+	while (pause() < 0)
+		; /* stopped processes whose parent ends are ended by the kernel */
 	return 0;
 }

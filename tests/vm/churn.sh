@@ -9,7 +9,10 @@ surety attach a/b --limit 40M
 surety attach a/c --limit 48M
 surety attach a/c/d --limit 24M
 surety watch --report /dev/null 2>/dev/null &
-is "all of them did their share" "$(churn "$1" "$2" "$3" $C/a $C/a/b $C/a/c $C/a/c/d 2>&1)" "done"
+mkfifo /tmp/said
+churn "$1" "$2" "$3" $C/a $C/a/b $C/a/c $C/a/c/d >/tmp/said 2>&1 &
+is "all of them did their share" "$(cat /tmp/said)" "done"
+is "and are still there" "$(cat $C/a/cgroup.procs $C/a/b/cgroup.procs $C/a/c/cgroup.procs $C/a/c/d/cgroup.procs | wc -l)" "$2"
 is "zero drift, by each process" "$(audit a)" "0 0"
 is "the limit was tried" "$(test "$(figure a/b refusals)" -gt 0 && echo yes)" yes
 is "and kept" "$(test "$(figure a Peak)" -le $((96 * 1048576 + $(figure a Debt))) && echo yes)" yes

@@ -5,11 +5,15 @@
 has "probe" "$(surety probe --engine bpf)" "bpf: works here"
 is "probe leaves nothing" "$(ls /sys/fs/bpf)" ""
 is "no group" "$(surety groups)" "no cgroup is limited"
+mkdir $C/z
+surety attach z --limit 64M
+is "it was loaded by the first" "$(ls /sys/fs/bpf)" "surety"
 is "run" "$(surety run --engine bpf --limit 64M --report /dev/null -- ops rw:0:30 rw:1:40 fork | sed 's/ $//')" \
 	"rw=ok rw=ENOMEM fork=ok"
 has "its summary" "$(surety run --engine bpf --limit 64M --summary --name job -- ops rw:0:30 2>&1)" "group 'job': peak Committed_AS 30."
 has "a limit that nothing fits in" "$(surety run --engine bpf --limit 8K -- ops 2>&1)" "does not fit under the limit"
 is "a command that is not there" "$(surety run --engine bpf --limit 8M -- /nowhere 2>/dev/null; echo $?)" 127
+surety detach z
 is "run leaves nothing" "$(ls /sys/fs/bpf; ls -d $C/surety-* 2>/dev/null)" ""
 
 mkdir $C/a
@@ -50,9 +54,9 @@ kill -9 $(cat $C/a/cgroup.procs)
 until_true held_is a 0
 is "and nothing was lost" "$(figure a Committed_AS)" 0
 surety detach a
-for i in $(seq 10); do
+for i in 1 2 3 4; do
 	surety attach a --limit 64M &
-	usleep $((i * 60000))
+	usleep $((i * 400000))
 	kill -9 $! 2>/dev/null
 	wait 2>/dev/null
 done
