@@ -200,6 +200,7 @@ void do_attach(struct turn *t)
 		.start = start,
 		.end = start + bytes_to_pages(inode->size_bytes),
 		.flags = VMA_READ | VMA_WRITE | VMA_SHARED | (inode->shmem ? 0 : VMA_HUGETLB),
+		.mm_flags = MM_SEGMENT,
 		.inode = t->op->object,
 	};
 

@@ -111,7 +111,6 @@ static void carry_over(struct turn *t, const struct remap *r, const struct mm_vm
 	struct mm *mm = &t->p->mm;
 	bool whole = mm->vma[i].start == r->old.start && mm->vma[i].end == r->old.end;
 	struct mm_vma vma = *old;
-	size_t from, to;
 
 	vma.pgoff = old->pgoff + (r->old.start - old->start);
 	if (old->inode == MM_NO_INODE && !old->zero && old->anon_vma == ANON_VMA_NO)
@@ -121,11 +120,9 @@ static void carry_over(struct turn *t, const struct remap *r, const struct mm_vm
 	vma.end = r->to + r->new_pages;
 	turn_keep(t, pageset_move(&mm->anon, r->old.start, r->old.end, r->to));
 	if (r->dontunmap) {
-		turn_keep(t, mm_isolate(mm, r->old.start, r->old.end, &from, &to));
-		mm->vma[from].mm_flags &= ~(uint32_t)MM_LOCKED;
+		mm->vma[i].mm_flags &= ~(uint32_t)MM_LOCKED; /* of all of it, also where a part moves */
 		if (whole)
-			mm->vma[from].anon_vma = old->seam ? ANON_VMA_MAYBE : ANON_VMA_NO;
-		mm_merge(mm, r->old.start, r->old.end);
+			mm->vma[i].anon_vma = old->seam ? ANON_VMA_MAYBE : ANON_VMA_NO;
 	} else if (r->old_pages) {
 		turn_keep(t, mm_unmap(mm, r->old.start, r->old.end));
 	}
@@ -167,8 +164,10 @@ static void remap_move(struct turn *t, struct remap *r)
 	struct charge charge;
 	size_t i;
 
-	if (r->dontunmap && r->old_pages != r->new_pages) {
+	/* Whether the target is unmapped before this is seen depends on the kernel. */
+	if (r->old_pages == 0 && !(mm->vma[mm_find(mm, r->old.start)].flags & VMA_SHARED)) {
 		turn_fail(t, EINVAL, RULE_EMPTY);
+		t->out->unsure |= !mm_is_free(mm, r->to, r->to + r->new_pages);
 		return;
 	}
 	if (!clear_target(t, r))
@@ -183,10 +182,6 @@ static void remap_move(struct turn *t, struct remap *r)
 	if (i == mm->nr)
 		return;
 	old = mm->vma[i];
-	if (r->old_pages == 0 && !(old.flags & VMA_SHARED)) {
-		turn_fail(t, EINVAL, RULE_EMPTY);
-		return;
-	}
 	charge = remap_charge(t, &old, r);
 	if (!as_seccomp(t->m) && !admit_move(t, &old, &charge))
 		return;
@@ -208,7 +203,7 @@ void do_remap(struct turn *t)
 	r.old_pages = r.old.end - r.old.start;
 	r.new_pages = bytes_to_pages(op->size);
 	r.to = r.move ? t->m->region_page[op->new_region] : r.old.start;
-	if (r.new_pages == 0)
+	if (r.new_pages == 0 || (r.dontunmap && r.old_pages != r.new_pages))
 		turn_fail(t, EINVAL, RULE_EMPTY);
 	else if (mm_is_free(&t->p->mm, r.old.start, r.old.start + 1))
 		turn_fail(t, EFAULT, RULE_EMPTY); /* before anything is unmapped */

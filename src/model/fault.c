@@ -179,10 +179,33 @@ static bool grow_down(struct turn *t, struct process *p, struct mm_vma *vma, uin
 		turn_ok(t, RULE_STACK);
 	vma->start = page;
 	vma->pgoff -= pages;
+	turn_keep(t, mm_add_anon(&p->mm, (size_t)(vma - p->mm.vma), page, page)); /* it wants an anon_vma to grow */
 	if (!as_seccomp(m) && !(vma->flags & VMA_ACCOUNT))
 		ledger_set(&m->leak, m->leak.pages + pages);
 	settle_mm(m, &p->mm);
 	return true;
+}
+
+/* Whether both pages lie in the place of one region. */
+static bool same_region(const struct model *m, uint64_t a, uint64_t b)
+{
+	for (int i = 0; i < m->script->nr_regions; i++) {
+		const struct script_region *region = &m->script->regions[i];
+		uint64_t start = m->region_page[i] - bytes_to_pages(region->below);
+		uint64_t end = m->region_page[i] + bytes_to_pages(region->above);
+
+		if (a >= start && a < end)
+			return b >= start && b < end;
+	}
+	return false;
+}
+
+static bool has_growing(const struct mm *mm)
+{
+	for (size_t i = 0; i < mm->nr; i++)
+		if (mm->vma[i].flags & VMA_GROWSDOWN && mm->vma[i].end != STACK_PAGE)
+			return true;
+	return false;
 }
 
 /* The mapping at PAGE, made to reach it where it grows down. */
@@ -195,6 +218,8 @@ static bool find_piece(struct turn *t, struct process *p, uint64_t page, uint64_
 	if (i == mm->nr)
 		return false;
 	if (mm->vma[i].start > page) {
+		if (!same_region(t->m, page, mm->vma[i].start) && has_growing(mm))
+			turn_unsure(t); /* other programs lay regions out otherwise */
 		if (!(mm->vma[i].flags & VMA_GROWSDOWN) || access == ACCESS_POPULATE)
 			return false;
 		if (access == ACCESS_FORCE)

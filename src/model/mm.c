@@ -137,7 +137,7 @@ bool mm_vma_is_anonymous(const struct mm_vma *vma)
 /* Whether all but the anon_vma lets A and the B behind it become one. */
 static bool match(const struct mm_vma *a, const struct mm_vma *b)
 {
-	return a->end == b->start && a->flags == b->flags && a->mm_flags == b->mm_flags && a->inode == b->inode &&
+	return a->end == b->start && !(a->mm_flags & MM_SEGMENT) && a->flags == b->flags && a->mm_flags == b->mm_flags && a->inode == b->inode &&
 	       a->zero == b->zero && (a->pgoff + (a->end - a->start) == b->pgoff || a->seam || b->seam);
 }
 

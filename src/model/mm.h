@@ -30,8 +30,9 @@ enum anon_vma {
 enum mm_flag {
 	MM_WIPEONFORK = 1 << 0,
 	MM_LOCKED = 1 << 1,
-	MM_NOHUGEPAGE = 1 << 2, /* MAP_STACK, since 6.7 */
+	MM_NOHUGEPAGE = 1 << 2,	 /* MAP_STACK, since 6.7 */
 	MM_NEVER_WRITE = 1 << 3, /* shared, of a file that is open for reading */
+	MM_SEGMENT = 1 << 4,	 /* has a close handler: is not merged */
 };
 
 enum { MM_NO_INODE = -1 };
