@@ -119,6 +119,25 @@ def git_status(bench, row, files):
     return three_ways(bench, row, [git, "status", "--porcelain"], env, folder, bar=1.2)
 
 
+def row_record(bench):
+    """record: a run that is recorded, to one that is not: gcc, node, the loop of mmap, forks"""
+    path = source.c_file(bench.path("record.c"), bench.count(14, 1))
+    script = bench.path("record.js")
+    with open(script, "w") as f:
+        f.write(NODE_SCRIPT)
+    loop = "for ((i = 0; i < %d; i++)); do /bin/true; done" % bench.count(300, 20)
+    figures = []
+    for name, argv in (("gcc", [need("gcc"), "-O2", "-c", "-o", bench.path("record.o"), path]), ("node", [need("node"), script]),
+                       ("mmap", [bench.program("mmap_loop"), str(bench.count(50000, 2000))]),
+                       ("bash", [need("bash"), "--norc", "--noprofile", "-c", loop])):
+        recorded = [bench.surety, "run", "--limit", FAR, "--record", bench.path("run.rec"), "--"] + argv
+        results = take_turns({"surety": lambda: run_once(bench.under_surety(argv)),
+                              "record": lambda: run_once(recorded)}, bench.runs, bench.warm_up)
+        figures.append(Figure("record", "%s, record / surety" % name, ratios(results, "record", "surety"), 1.15,
+                              cpu=cpu_ratio(results, "record", "surety")))
+    return figures
+
+
 def row_git(bench):
     """git: git status in a repository of 4,000 files"""
     return git_status(bench, "git", bench.count(4000, 100))
@@ -294,7 +313,7 @@ def row_memory(bench):
     return [rss, Figure("memory", "private, both processes", sums[1], unit=" MiB")]
 
 
-ROWS = [row_start, row_mmap, row_gcc, row_python, row_node, row_git, row_git_large, row_bash, row_mappings,
+ROWS = [row_start, row_mmap, row_gcc, row_python, row_node, row_record, row_git, row_git_large, row_bash, row_mappings,
         row_processes, row_near, row_refusals, row_memory]
 
 

@@ -39,6 +39,8 @@ perl             perl          tests: real program
 nodejs           node          tests: real program
 redis-server     redis-server  tests: real program
 sqlite3          sqlite3       tests: real program
+chromium         chromium      tests: the page of surety explain --html
+chromium-driver  chromedriver  tests: drives it
 golang-go        go            tests: a runtime that makes its own calls
 postgresql       -             tests: the demo on a database server
 stress-ng        stress-ng     tests: memory and processes at the limit

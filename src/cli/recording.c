@@ -23,7 +23,7 @@ int recording_open(struct recording *rec, const struct run_opts *opts, struct er
 		return 0;
 	if (opts->engine == ENGINE_NULL)
 		return err_set(err, EXIT_SURETY, "cannot use '--record': the null engine sees nothing (leave --engine out)");
-	rec->fd = open(rec->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	rec->fd = open(rec->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
 	if (rec->fd < 0)
 		return err_set(err, EXIT_SURETY, "cannot write the record '%s': %s (give another --record FILE)", rec->path,
 			       strerror(errno));

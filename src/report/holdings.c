@@ -113,6 +113,8 @@ static int add_waiting(struct waitings *w, uint64_t pages, uint64_t time_ns, uin
 
 static void drop_waiting(struct waitings *w, size_t at, size_t nr)
 {
+	if (nr == 0)
+		return;
 	memmove(&w->at[at], &w->at[at + nr], (w->nr - at - nr) * sizeof(*w->at));
 	w->nr -= nr;
 }
@@ -455,10 +457,15 @@ static int fit_rows(struct holdings *h, uint64_t sum, uint64_t committed)
 {
 	struct held rest = { .kind = HELD_REST, .pages = committed > sum ? committed - sum : 0 };
 
+	unsigned __int128 before = 0; /* what the rows so far were, and what they are */
+	uint64_t fitted = 0;
+
 	for (size_t i = 0; i < h->nr_rows && sum > committed; i++) {
 		struct held *row = &h->row[i];
 
-		row->pages = (uint64_t)((unsigned __int128)row->pages * committed / sum);
+		before += row->pages;
+		row->pages = (uint64_t)(before * committed / sum) - fitted;
+		fitted += row->pages;
 		if (row->used > row->pages)
 			row->used = row->pages;
 	}
