@@ -133,7 +133,7 @@ def row_record(bench):
         recorded = [bench.surety, "run", "--limit", FAR, "--record", bench.path("run.rec"), "--"] + argv
         results = take_turns({"surety": lambda: run_once(bench.under_surety(argv)),
                               "record": lambda: run_once(recorded)}, bench.runs, bench.warm_up)
-        figures.append(Figure("record", "%s, record / surety" % name, ratios(results, "record", "surety"), 1.15,
+        figures.append(Figure("record", "%s, record / surety" % name, ratios(results, "record", "surety"), 1.25,
                               cpu=cpu_ratio(results, "record", "surety")))
     return figures
 

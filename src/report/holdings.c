@@ -456,7 +456,6 @@ static int add_space_rows(struct holdings *h, uint32_t id)
 static int fit_rows(struct holdings *h, uint64_t sum, uint64_t committed)
 {
 	struct held rest = { .kind = HELD_REST, .pages = committed > sum ? committed - sum : 0 };
-
 	unsigned __int128 before = 0; /* what the rows so far were, and what they are */
 	uint64_t fitted = 0;
 

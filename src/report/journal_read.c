@@ -268,7 +268,7 @@ static void get_ranges(struct journal_reader *r, struct journal_ranges *ranges)
 		pages = get_most(r, JOURNAL_PAGES_MAX);
 		range->end = end = range->start + pages;
 		range->charged = get_most(r, pages);
-		range->used = get_most(r, pages);
+		range->used = get_most(r, range->charged);
 		range->kind = (enum journal_range_kind)get_byte(r);
 		if (pages == 0 || range->end > JOURNAL_PAGES_MAX || range->kind >= JOURNAL_RANGE_KINDS)
 			r->bad = true;

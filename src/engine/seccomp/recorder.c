@@ -156,9 +156,7 @@ static uint64_t doubt(const struct ask *ask)
 /* Reading mappings has a part of the time.  When that is spent, more is left in doubt. */
 static uint64_t part_in_doubt(const struct recorder *r)
 {
-	uint64_t elapsed = clock_ns(CLOCK_MONOTONIC) - r->started_ns;
-
-	return r->close_ns < close_start_ns + elapsed / CLOSE_PART ? DOUBT_PART : DOUBT_PART_MOST;
+	return r->close_ns < close_start_ns + r->now_ns / CLOSE_PART ? DOUBT_PART : DOUBT_PART_MOST;
 }
 
 /* The figures of a request that passes the highest need so far, as a decision
@@ -217,11 +215,9 @@ static bool is_peak(struct recorder *r, struct ask *ask)
 
 static bool wants_stack(struct recorder *r, const struct recorded *known, uint64_t need, bool peak)
 {
-	uint64_t elapsed = clock_ns(CLOCK_MONOTONIC) - r->started_ns;
-
 	if (peak && need - r->stack_at > r->stack_at / PEAK_PART)
 		return true;
-	return (peak || known->unsampled >= STACK_PAGES) && r->stack_ns < stack_start_ns + elapsed / STACK_PART;
+	return (peak || known->unsampled >= STACK_PAGES) && r->stack_ns < stack_start_ns + r->now_ns / STACK_PART;
 }
 
 /* Where the memory will be, as far as the call says it. */
@@ -261,8 +257,10 @@ void recorder_request(struct ask *ask, bool refused)
 	struct recorded *known = recorder_know(r, ask->t->proc->space);
 	struct journal_event event = { .kind = JOURNAL_REQUEST };
 	struct journal_request *request = &event.request;
-	bool peak = is_peak(r, ask);
+	bool peak;
 
+	r->now_ns = clock_ns(CLOCK_MONOTONIC) - r->started_ns;
+	peak = is_peak(r, ask);
 	if (known) {
 		known->unsampled += ask->charge.pages;
 		if (wants_stack(r, known, need_of(ask), peak)) {

@@ -19,6 +19,7 @@ struct recorder {
 	const struct engine_recorder *to;
 	struct group *group;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint64_t now_ns;     /* since then, when the request under way came */
 	uint64_t requests, refusals;
 	uint32_t nr_spaces;
 
