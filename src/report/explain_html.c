@@ -256,13 +256,15 @@ static json_t *refused_array(struct tables *t)
 
 static json_t *kinds_object(int *failed)
 {
+	static const struct held shared = { .kind = HELD_REQUEST };
 	json_t *kinds = json_object();
 
 	for (int kind = HELD_REQUEST; kind <= HELD_REST; kind++) {
-		const struct held held = { .kind = (enum held_kind)kind };
+		const struct held held = { .kind = (enum held_kind)kind, .space = 1 };
 
 		set_id(kinds, failed, (uint32_t)kind, json_string(explain_kind_text(&held)));
 	}
+	set(kinds, failed, "shared", json_string(explain_kind_text(&shared)));
 	return kinds;
 }
 
