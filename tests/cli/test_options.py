@@ -159,6 +159,25 @@ ERRORS = [
     (RUN + ["--engine", "kvm"] + CMD, "bad --engine 'kvm': not one of the values it takes (auto, seccomp, null, bpf)"),
     (["probe", "--engine", "ebpf"],
      "bad --engine 'ebpf': not one of the values it takes (auto, seccomp, null, bpf)"),
+     "bad --engine 'ebpf': not one of the values it takes (auto, seccomp, null)"),
+    (RUN + ["--fork-reserve", "0"] + CMD,
+     "bad --fork-reserve '0': not a part of the parent (per cent from 1 to 100, as in 25%)"),
+    (RUN + ["--fork-reserve", "101%"] + CMD,
+     "bad --fork-reserve '101%': not a part of the parent (per cent from 1 to 100, as in 25%)"),
+    (RUN + ["--fork-policy", "sh:full,a:reserve=0"] + CMD,
+     "bad --fork-policy 'a:reserve=0': its reserve is not a per cent from 1 to 100 "
+     "(as in redis-server:reserve=25%,exec-grace=200ms)"),
+    (RUN + ["--fork-policy", "exec-grace=5"] + CMD,
+     "bad --fork-policy 'exec-grace=5': its grace is not a time as 200ms or 2s "
+     "(as in redis-server:reserve=25%,exec-grace=200ms)"),
+    (RUN + ["--fork-reserve", "5", "--fork-policy", "full"] + CMD,
+     "bad --fork-policy 'full': the policy of all others is given twice "
+     "(as in redis-server:reserve=25%,exec-grace=200ms)"),
+    (RUN + ["--fork-end-grace", "1h"] + CMD,
+     "bad --fork-end-grace '1h': not a time (a whole number with ms, s or m behind it, as in 500ms)"),
+    (RUN + ["--fork-end", "stop"] + CMD, "bad --fork-end 'stop': not one of the values it takes (term, kill)"),
+    (["run", "--overcommit-memory", "1", "--fork-reserve", "5"] + CMD,
+     "cannot use '--fork-reserve': only a group with overcommit_memory 2 refuses forks (leave one of them out)"),
 
     # names
     (RUN + ["--name", "a/b"] + CMD, "bad --name 'a/b': not a name "

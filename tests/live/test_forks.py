@@ -193,18 +193,22 @@ import ctypes
 libc = ctypes.CDLL(None)
 bad = 0
 for i in range(%d):
-    pid = os.fork()
-    if pid == 0:
-        os.execv("/bin/true", ["true"])
-    bad += os.waitpid(pid, 0)[1] != 0
+    if i %% 5 == 0:
+        bad += libc.system(b"exit 3") != 3 << 8
+    elif i %% 5 == 1:
+        bad += os.popen("echo " + str(i)).read() != str(i) + "\n"
+    else:
+        pid = os.fork()
+        if pid == 0:
+            os.execv("/bin/true", ["true"])
+        bad += os.waitpid(pid, 0)[1] != 0
     m[i * 4096] = 3
-bad += libc.system(b"exit 3") != 3 << 8
 up("bad %%d" %% bad)
 """ % ROUNDS
     with Job(["/usr/bin/python3", "-c", program], "%dM" % LIMIT, opts=["--fork-policy", "exec-grace=2s"]) as job:
         sampler = Sampler(job)
         sampler.start()
-        tap.equal(job.line(240), "bad 0", "exec-grace: %d times fork and exec under a 60 %% parent" % ROUNDS)
+        tap.equal(job.line(240), "bad 0", "exec-grace: %d times fork and exec, system or popen under a 60 %% parent" % ROUNDS)
         sampler.finish()
         wait_until(lambda: job.status()["ForkKept"] == 0, 2)
         status, (code, said) = held(job)
@@ -223,7 +227,7 @@ def exec_grace_passed(tap):
     tap.equal((r.out.strip(), r.reports), ("works", []), "where it fits, it is charged and goes on", r)
 
 
-ROUNDS = int(os.environ.get("FORK_ROUNDS", "300"))
+ROUNDS = int(os.environ.get("FORK_ROUNDS", "1000"))
 
 
 def main():

@@ -143,6 +143,22 @@ static void test_unknown(void **state)
 	assert_string_equal(TEXT(I386, -1, 1), "syscall_-1(0x1, 0, 0, 0, 0, 0)");
 }
 
+/* No call: what was copied. */
+static void test_copies(void **state)
+{
+	struct refusal r = { .op = OP_COPY, .syscall_nr = -1, .args = { 42, 3 << 20, 4096, 7, 7, 7 } };
+	char buf[DECODE_VALUE];
+
+	(void)state;
+	decode_call(&r, &decoded);
+	assert_string_equal(decode_text(&decoded, buf, sizeof(buf)), "copy-on-write(42, 3M, 4K)");
+	assert_string_equal(decoded.call, "copy-on-write");
+	assert_int_equal(decoded.nr, 3);
+	assert_string_equal(decode_signal(15, buf, sizeof(buf)), "SIGTERM");
+	assert_string_equal(decode_signal(9, buf, sizeof(buf)), "SIGKILL");
+	assert_string_equal(decode_signal(-7, buf, sizeof(buf)), "signal -7");
+}
+
 /* Nothing is written past the end, however many flags are set. */
 static void test_bounds(void **state)
 {
@@ -181,7 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mmap),    cmocka_unit_test(test_mremap), cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_objects), cmocka_unit_test(test_i386),   cmocka_unit_test(test_x32),
-		cmocka_unit_test(test_unknown), cmocka_unit_test(test_bounds), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_copies), cmocka_unit_test(test_unknown), cmocka_unit_test(test_bounds), cmocka_unit_test(test_numbers),
 	};
 
 	return cmocka_run_group_tests_name("decode", tests, NULL, NULL);

@@ -134,6 +134,52 @@ static void test_text(void **state)
 	assert_string_equal(text + strlen(text) - 2, "\n\n"); /* an empty line ends it */
 }
 
+static void be_ended(void)
+{
+	struct refusal *r = &event.call[0].refusal;
+
+	r->op = OP_COPY;
+	r->syscall_nr = -1;
+	r->arch = 0;
+	r->signal = 15;
+	r->rule = RULE_FORK_RESERVE;
+	r->args[0] = 41;
+	r->args[1] = 38 * MIB;
+	r->args[2] = 40 * MIB;
+	r->parent_state = 'S';
+	strcpy(r->parent_comm, "par\033ent");
+}
+
+/* A child whose reserve was used up. */
+static void test_ended(void **state)
+{
+	const char *text;
+	json_t *ended, *object;
+
+	(void)state;
+	be_ended();
+	text = printed();
+	assert_int_equal(strncmp(text, "surety: ended by SIGTERM after 38M of copies: python3[42] in group 'x': Committed_AS", 84), 0);
+	assert_line(text, "  call     copy-on-write(41, 38M, 40M) = SIGTERM");
+	assert_line(text, "  parent   41 (par\\x1bent) goes on, sleeping");
+	assert_line(text, "    copied                 38912 kB        38M");
+	assert_line(text, "    fork reserve           40960 kB        40M");
+	object = parsed();
+	ended = json_object_get(object, "ended");
+	assert_string_equal(json_string_value(json_object_get(ended, "signal")), "SIGTERM");
+	assert_int_equal(json_integer_value(json_object_get(ended, "copied_bytes")), 38 * MIB);
+	assert_int_equal(json_integer_value(json_object_get(ended, "fork_reserve_bytes")), 40 * MIB);
+	assert_int_equal(json_integer_value(json_object_get(ended, "parent_pid")), 41);
+	assert_string_equal(json_string_value(json_object_get(ended, "parent_state")), "S");
+	json_decref(object);
+
+	event.call[0].refusal.parent_state = 0;
+	assert_line(printed(), "  parent   gone");
+	object = parsed();
+	assert_true(json_is_null(json_object_get(json_object_get(object, "ended"), "parent_pid")));
+	json_decref(object);
+}
+
 static void test_text_variants(void **state)
 {
 	struct refusal *r = &event.call[0].refusal;
@@ -389,7 +435,7 @@ static void test_known(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REPORT_TEST(test_text),         REPORT_TEST(test_text_variants), REPORT_TEST(test_hostile_text),
+		REPORT_TEST(test_text),         REPORT_TEST(test_text_variants), REPORT_TEST(test_ended), REPORT_TEST(test_hostile_text),
 		REPORT_TEST(test_json),         REPORT_TEST(test_json_hostile),  REPORT_TEST(test_escape),
 		REPORT_TEST(test_shortfall),    REPORT_TEST(test_perfmap),
 		REPORT_TEST(test_known),
