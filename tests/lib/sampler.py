@@ -5,7 +5,7 @@ import re
 import threading
 import time
 
-from surety import KIB
+from surety import KIB, same_space
 
 FIELD = re.compile(rb"^(Pss_Anon|SwapPss): *(\d+) kB", re.M)
 
@@ -47,7 +47,10 @@ class Sampler(threading.Thread):
     def sample(self):
         """None where a fork, an exec or an end came between: a page would count twice."""
         before, total = self.spaces(), 0
-        for pid, _, _ in before:
+        pids = [pid for pid, _, _ in before]
+        for i, pid in enumerate(pids):
+            if any(same_space(pid, other) for other in pids[:i]):
+                continue  # vfork
             try:
                 with open("/proc/%d/smaps_rollup" % pid, "rb") as f:
                     total += sum(int(kb) for _, kb in FIELD.findall(f.read())) * KIB

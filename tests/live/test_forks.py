@@ -233,7 +233,8 @@ ROUNDS = int(os.environ.get("FORK_ROUNDS", "1000"))
 def main():
     need_live()
     tap = Tap()
-    for test in (rows, report, kill_at_once, many, by_name, figures, exec_and_heir, exec_grace, exec_grace_passed):
+    for test in sys.argv[1:] and [globals()[n] for n in sys.argv[1:]] or \
+            (rows, report, kill_at_once, many, by_name, figures, exec_and_heir, exec_grace, exec_grace_passed):
         tap.guarded(test)
     tap.done()
 
