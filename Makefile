@@ -13,7 +13,7 @@ define configure
 		{ meson configure --clearcache $(1) && meson setup --reconfigure $(1) >/dev/null; }
 endef
 
-.PHONY: all deps build demo demo-servers check check-sanitize oracle oracle-keep guest soak bench install clean
+.PHONY: all deps build demo demo-servers check check-sanitize oracle oracle-keep guest vm soak bench install clean
 
 all: build
 
@@ -56,6 +56,10 @@ guest:
 	@tools/deps.sh build test guest
 	$(call configure,$(BUILD))
 	@ninja -C $(BUILD)
+
+# The bpf engine, in the same machines.
+vm: guest
+	@tests/run --build $(BUILD) --suite guest vm_
 
 # stress-ng's classes for a minute each
 soak: build

@@ -23,6 +23,11 @@ libelf-dev       -             what libdw needs
 libjansson-dev   -             JSON
 uthash-dev       -             hash tables
 libncurses-dev   -             the terminal of surety top
+clang            clang         programs of the bpf engine
+llvm             llvm-strip    takes their debug information away
+bpftool          bpftool       makes a header of them
+libbpf-dev       -             loads them
+zlib1g-dev       -             what libelf needs
 '
 list_test='
 libcmocka-dev    -             unit tests

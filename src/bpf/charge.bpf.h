@@ -6,7 +6,7 @@
 #ifndef SURETY_BPF_CHARGE_H
 #define SURETY_BPF_CHARGE_H
 
-enum { TOLD_AGAIN_NS = 10 * 1000 * 1000 };
+enum { TOLD_AGAIN_NS = 100 * 1000 * 1000 };
 
 /* Pages of a file.  The kernel asks several times for one that is refused: the
  * answer stays the same and is told once. */
@@ -27,6 +27,7 @@ static __always_inline int charge_blocks(struct surety_table *t, struct mark *m,
 	object_charge(t, o, pages, &who, &no);
 	if (!no.group) {
 		m->charged += pages;
+		m->told_inode = 0;
 		return 0;
 	}
 	now = bpf_ktime_get_ns();

@@ -22,7 +22,7 @@ static __always_inline void space_move(struct surety_table *t, struct surety_spa
 	bpf_spin_unlock(&t->lock);
 }
 
-/* Enters an address space that lived before its group, or checks one. */
+/* Enters an address space that lived before its group, or corrects one. */
 static __always_inline int space_seed(struct surety_table *t, struct task_struct *task, __u32 group, struct reading *r)
 {
 	struct surety_space *s;
@@ -35,9 +35,11 @@ static __always_inline int space_seed(struct surety_table *t, struct task_struct
 		s = space_enter(t, r->mm, group, false);
 	if (!s)
 		return -ENOMEM;
-	if (s->seeded)
+	/* One that is counted is corrected, should it ever be off. */
+	if (s->seeded && s->ac == r->ac && s->nr == (mode_never(t, s->group) ? r->nr + r->nr_kept : 0))
 		return 0;
-	s->pid = task->tgid;
+	if (!s->seeded)
+		s->pid = task->tgid;
 	return space_settle(t, s, r) ? 0 : -EAGAIN;
 }
 

@@ -159,7 +159,6 @@ ERRORS = [
     (RUN + ["--engine", "kvm"] + CMD, "bad --engine 'kvm': not one of the values it takes (auto, seccomp, null, bpf)"),
     (["probe", "--engine", "ebpf"],
      "bad --engine 'ebpf': not one of the values it takes (auto, seccomp, null, bpf)"),
-     "bad --engine 'ebpf': not one of the values it takes (auto, seccomp, null)"),
     (RUN + ["--fork-reserve", "0"] + CMD,
      "bad --fork-reserve '0': not a part of the parent (per cent from 1 to 100, as in 25%)"),
     (RUN + ["--fork-reserve", "101%"] + CMD,

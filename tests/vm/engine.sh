@@ -38,6 +38,8 @@ has "with the largest holders" "$reports" "largest holders"
 is "reports as JSON" "$(surety watch --format json --report /tmp/json & sleep 1; ops a rw:0:80 >/dev/null; sleep 2; kill $!; wait; \
 	grep -c '"engine":"bpf"' /tmp/json)" 1
 
+kill -9 $(cat $C/a/cgroup.procs)
+until_true held_is a 0
 # kill -9 of every process of ours, at any time: the kernel goes on alone.
 for i in $(seq 12); do
 	surety attach a --limit 64M &
@@ -50,7 +52,6 @@ for i in $(seq 12); do
 	test "$got" = "rw=ENOMEM rw=ok" || break
 done
 is "enforced after kill -9 of all of ours" "$got" "rw=ENOMEM rw=ok"
-kill -9 $(cat $C/a/cgroup.procs)
 until_true held_is a 0
 is "and nothing was lost" "$(figure a Committed_AS)" 0
 surety detach a

@@ -5,7 +5,8 @@
  * The order makes every step count: first the group, so that what is made in it
  * from then on is entered; then the groups below it; then, one by one, the
  * processes that were there before.  A crash between leaves a group that is not
- * marked seeded, and attaching it again completes it.
+ * marked seeded, and attaching it again completes it.  For a group that is one
+ * already the count is made again too: it corrects whatever is off.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -199,7 +200,7 @@ int groups_attach(struct groups *g, const char *path, const struct limit *limit,
 	r = control(g, &c);
 	if (r < 0)
 		return err_set(err, EXIT_SURETY, "cannot limit '%s': %s (try again)", path, strerror(-r));
-	return t->group[c.group].flags & GROUP_SEEDED ? 0 : seed(g, absolute, c.group, err);
+	return seed(g, absolute, c.group, err);
 }
 
 int groups_detach(struct groups *g, const char *path, struct err *err)
