@@ -141,9 +141,9 @@ void ledger_count_refusal(struct ledger_group *group, uint64_t pages)
 	}
 }
 
-void ledger_note_peak(struct ledger_group *group)
+void ledger_note_peak(struct ledger_group *group, uint64_t unsure_pages)
 {
 	for (; group; group = group->parent)
-		if (group->committed > group->peak)
-			group->peak = group->committed;
+		if (group->committed > unsure_pages && group->committed - unsure_pages > group->peak)
+			group->peak = group->committed - unsure_pages;
 }

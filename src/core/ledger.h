@@ -55,8 +55,9 @@ enum verdict ledger_decide(const struct ledger_group *group, uint64_t request_pa
 void ledger_count_charge(struct ledger_group *group);
 void ledger_count_refusal(struct ledger_group *group, uint64_t pages);
 
-/* Raises peak to committed where it is higher, up to the top.  Separate from
- * ledger_set() because an engine may hold upper bounds that it first tightens. */
-void ledger_note_peak(struct ledger_group *group);
+/* Raises peak to committed where it is higher, up to the top; UNSURE_PAGES of it
+ * may be counted twice, and are left out.  Separate from ledger_set() because an
+ * engine may hold upper bounds that it first tightens. */
+void ledger_note_peak(struct ledger_group *group, uint64_t unsure_pages);
 
 #endif

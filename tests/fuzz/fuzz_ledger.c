@@ -147,7 +147,7 @@ static void count(struct model *m, int g, struct fuzz_input *in)
 
 static void note_peak(struct model *m, int g)
 {
-	ledger_note_peak(&m->group[g]);
+	ledger_note_peak(&m->group[g], 0);
 	for (; g >= 0; g = m->parent[g])
 		if (naive_committed(m, g) > m->peak[g])
 			m->peak[g] = naive_committed(m, g);

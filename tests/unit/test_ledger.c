@@ -293,13 +293,17 @@ static void test_peak_is_noted_only_when_told(void **state)
 	ledger_set(&a, 50);
 	ledger_set(&b, 7);
 	assert_int_equal(t.leaf.peak, 0);
-	ledger_note_peak(&t.leaf);
+	ledger_note_peak(&t.leaf, 0);
 	assert_int_equal(t.leaf.peak, 50);
 	assert_int_equal(t.left.peak, 50);
 	assert_int_equal(t.top.peak, 57);
 	assert_int_equal(t.right.peak, 0);
+	ledger_set(&a, 60);
+	ledger_note_peak(&t.leaf, 10); /* 50 for sure */
+	ledger_note_peak(&t.leaf, 100);
+	assert_int_equal(t.leaf.peak, 50);
 	ledger_set(&a, 20);
-	ledger_note_peak(&t.leaf);
+	ledger_note_peak(&t.leaf, 0);
 	assert_int_equal(t.leaf.peak, 50);
 	assert_int_equal(t.top.peak, 57);
 }

@@ -39,6 +39,7 @@ struct space {
 	struct ledger_holder hold; /* hold.pages is the bound, or what a fork policy makes of it */
 	struct kin *kin;           /* its part in a family (family.h); mostly NULL */
 	uint64_t data, landed, inflight, sticky, forced;
+	uint64_t looked_inflight; /* inflight at the last look: of it, some may be in data as well */
 	bool exact_only; /* data contains what is not charged: only a count tells */
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
 	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */

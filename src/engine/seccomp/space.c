@@ -113,7 +113,7 @@ pid_t space_live_task(const struct space *s)
 static void space_is_gone(struct space *s)
 {
 	s->data = s->landed = s->sticky = s->forced = 0;
-	s->before_sticky = s->before_forced = 0;
+	s->before_sticky = s->before_forced = s->looked_inflight = 0;
 	space_post(s);
 }
 
@@ -123,6 +123,7 @@ static void take_statm(struct space *s, const struct statm *m)
 
 	s->data = m->data;
 	s->landed = 0;
+	s->looked_inflight = s->inflight;
 	if (s->sticky > other)
 		s->sticky = other; /* what is sticky is mapped, and not in data */
 	space_post(s);
@@ -273,6 +274,7 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 	s->forced = count.forced;
 	s->before_sticky = s->before_forced = 0;
 	s->landed = 0;
+	s->looked_inflight = s->inflight;
 	s->exact_only = s->odd || count.in_data != count.held_in_data;
 	s->counted_ms = clock_coarse_ms();
 	s->counted_size = m.size;

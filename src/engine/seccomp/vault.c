@@ -43,11 +43,19 @@ uint64_t vault_allowed(const struct ask *ask)
 
 void vault_note_needed(struct group *g)
 {
-	uint64_t needed;
+	const struct ledger_group *ledger = g->ledger;
+	uint64_t needed, twice = 0;
+	const struct space *s;
 
-	ledger_note_peak(g->ledger);
-	if (!__builtin_add_overflow(g->ledger->committed, g->reserved, &needed) && needed > g->needed_peak)
-		g->needed_peak = needed;
+	if (__builtin_add_overflow(ledger->committed, g->reserved, &needed) ||
+	    (needed <= g->needed_peak && ledger->committed <= ledger->peak))
+		return;
+	/* A call that was in flight when its space was looked at may be in both figures. */
+	LIST_FOREACH(s, &g->spaces, entry)
+		twice += s->looked_inflight;
+	ledger_note_peak(g->ledger, twice);
+	if (needed > twice && needed - twice > g->needed_peak)
+		g->needed_peak = needed - twice;
 }
 
 static enum verdict decide(const struct ask *ask, const struct requester *who)
