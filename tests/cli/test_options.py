@@ -61,6 +61,18 @@ ERRORS = [
     (["check", "--limit", "1G"], "unknown option '--limit': surety check does not have it "
                                  "(surety check --help lists what it has)"),
 
+    # record, explain
+    (["run", "--engine", "null", "--record", "r"] + CMD,
+     "cannot use '--record': the null engine sees nothing (leave --engine out)"),
+    (["run", "--record", "/nowhere/r"] + CMD,
+     "cannot write the record '/nowhere/r': No such file or directory (give another --record FILE)"),
+    (["explain"], "no record given: surety explain has nothing to read (surety run --record FILE makes one)"),
+    (["explain", "a", "b"], "unexpected 'b': surety explain takes one operand (surety explain --help)"),
+    (["explain", "--fork-reserve", "101", "r"],
+     "bad --fork-reserve '101': it is a part of what a fork charges (1 to 100)"),
+    (["explain", "/nowhere/r"],
+     "cannot read the record '/nowhere/r': No such file or directory (give the file that --record wrote)"),
+
     # top
     (["top"], "cannot show 'top': standard input or output is no terminal (surety ps prints the same once)"),
     (["top", "--delay", "0"], "bad --delay '0': it is 0 (1 or more)"),
