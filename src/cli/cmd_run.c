@@ -64,9 +64,13 @@ int run_command(const struct run_opts *opts, job_ended_fn *ended, void *ctx, str
 
 	list_foreign_fds(foreign_fds);
 	if (resolve_command(opts->command[0], path, sizeof(path), err) < 0 || run_limit(opts, &job.limit, err) < 0 ||
-	    run_fork(opts, &job.forks, err) < 0 || reporter_open(&job.reporter, opts, err) < 0 ||
+	    run_fork(opts, &job.forks, err) < 0 ||
 	    recording_open(&job.recording, opts, err) < 0)
 		return -1;
+	if (reporter_open(&job.reporter, opts, err) < 0) {
+		recording_drop(&job.recording);
+		return -1;
+	}
 	if (!job.group) {
 		snprintf(pid_name, sizeof(pid_name), "%d", getpid());
 		job.group = pid_name;

@@ -30,6 +30,11 @@ int recording_open(struct recording *rec, const struct run_opts *opts, struct er
 	return 0;
 }
 
+void recording_drop(struct recording *rec)
+{
+	close_fd(&rec->fd);
+}
+
 /* engine_recorder */
 static void take_event(void *ctx, const struct journal_event *event)
 {

@@ -24,6 +24,9 @@ struct recording {
 /* Opens the file.  Returns 0, also without --record, or -1 with ERR set. */
 int recording_open(struct recording *rec, const struct run_opts *opts, struct err *err);
 
+/* Closes it where nothing will be started. */
+void recording_drop(struct recording *rec);
+
 /* Writes the front, and puts the recorder into CFG.  As above. */
 int recording_start(struct recording *rec, struct engine_config *cfg, struct err *err);
 
