@@ -24,7 +24,9 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
-struct user_namespace;
+struct user_namespace {
+	int level; /* 0: the initial one */
+};
 
 struct kernel_cap {
 	__u64 val; /* KERNEL < 6.3: two words of 32 bits */

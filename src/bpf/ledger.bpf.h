@@ -212,15 +212,12 @@ static __always_inline void requester_of(struct requester *who, struct task_stru
 	who->total_vm = mm ? mm->total_vm : 0;
 }
 
-extern const void init_user_ns __ksym;
-
 /* cap_vm_enough_memory(): CAP_SYS_ADMIN in the initial user namespace. */
 static __always_inline bool privileged(struct task_struct *task)
 {
 	const struct cred *cred = task->cred;
 
-	return cred->user_ns == (struct user_namespace *)&init_user_ns &&
-	       (cred->cap_effective.val >> CAP_SYS_ADMIN & 1);
+	return cred->user_ns->level == 0 && (cred->cap_effective.val >> CAP_SYS_ADMIN & 1);
 }
 
 #endif

@@ -13,13 +13,15 @@
 #ifndef SURETY_BPF_NORESERVE_H
 #define SURETY_BPF_NORESERVE_H
 
-extern const void sysctl_overcommit_memory __ksym;
+/* Hidden on some hosts: then it is taken for 0, what nearly all have. */
+extern const void sysctl_overcommit_memory __ksym __weak;
 
 static __always_inline bool host_never(void)
 {
 	int mode = 0;
 
-	bpf_probe_read_kernel(&mode, sizeof(mode), &sysctl_overcommit_memory);
+	if (&sysctl_overcommit_memory)
+		bpf_probe_read_kernel(&mode, sizeof(mode), &sysctl_overcommit_memory);
 	return mode == OVERCOMMIT_NEVER;
 }
 

@@ -189,6 +189,13 @@ ERRORS = [
     (RUN + ["--fork-end", "stop"] + CMD, "bad --fork-end 'stop': not one of the values it takes (term, kill)"),
     (["run", "--overcommit-memory", "1", "--fork-reserve", "5"] + CMD,
      "cannot use '--fork-reserve': only a group with overcommit_memory 2 refuses forks (leave one of them out)"),
+    (["attach"], "no cgroup given: surety attach needs one (surety attach system.slice --limit 1G)"),
+    (["attach", "a"], "no limit given: a group with overcommit_memory 2 has none by itself (add --limit SIZE or "
+     "--overcommit-ratio PCT)"),
+    (["attach", "a", "--limit", "1G", "--overcommit-ratio", "50"],
+     "cannot use '--overcommit-ratio': the limit is given as a size already (give one of them)"),
+    (["detach"], "no cgroup given: surety detach needs one, or --all (surety groups lists them)"),
+    (["detach", "--all", "a"], "cannot use '--all': a cgroup is given already (give one of them)"),
 
     # names
     (RUN + ["--name", "a/b"] + CMD, "bad --name 'a/b': not a name "

@@ -21,11 +21,17 @@
 
 #define BPF_FS_MAGIC 0xcafe4a11
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+static char complaint[160]; /* libbpf's first: what comes after only follows from it */
+
+static int listen_to(enum libbpf_print_level level, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static int listen_to(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	(void)level;
-	(void)fmt;
-	(void)args;
+	if (level == LIBBPF_WARN && !complaint[0]) {
+		(void)vsnprintf(complaint, sizeof(complaint), fmt, args);
+		complaint[strcspn(complaint, "\n")] = '\0';
+	}
 	return 0;
 }
 
@@ -58,6 +64,10 @@ static int fail_load(struct bpf_object *obj, int error, struct err *err)
 {
 	struct bpf_program *prog;
 
+	/* What is wrong before the first program is loaded is told by libbpf alone. */
+	if (error == ESRCH || error == ENOENT)
+		return err_set(err, EXIT_SURETY, "cannot load the bpf engine's 'programs': %s (%s)", complaint,
+			       load_advice(error));
 	bpf_object__for_each_program(prog, obj) {
 		if (bpf_program__fd(prog) >= 0 || !bpf_program__autoload(prog))
 			continue;
@@ -186,7 +196,7 @@ int load_pinned(struct err *err)
 	struct statfs fs;
 	int r;
 
-	libbpf_set_print(quiet);
+	libbpf_set_print(listen_to);
 	if (statfs(PINS_ROOT, &fs) < 0 || fs.f_type != BPF_FS_MAGIC)
 		return err_set(err, EXIT_SURETY, "cannot use '" PINS_ROOT "': it is no bpf file system (mount -t bpf bpf "
 			       PINS_ROOT ")");
