@@ -40,6 +40,7 @@ class Script:
         self.mode, self.limit, self.memory, self.ratio = 2, None, None, None
         self.reserves = {}
         self.differs = {}  # "seccomp" or "kernel": the rule and why
+        self.outcomes = {}  # line: what the header says a kernel does, where it cannot be performed
         self.kernel = (0, 0)
         self.rules = []
         self.lines = []
@@ -52,6 +53,8 @@ class Script:
         words = line.split()
         if line.startswith("# differs: "):
             self.differs[words[2]] = " ".join(words[3:])
+        elif line.startswith("# outcomes: "):
+            self.outcomes = {int(n): word for n, word in re.findall(r"(\d+) (\w+)", line)}
         elif line.startswith("# R-") and not self.rules:
             self.rules = re.findall(r"R-\d{3}", line.partition(": ")[0])
         elif len(words) == 2:
@@ -155,24 +158,27 @@ def _options(script, base):
     return opts + ["--overcommit-ratio", str(script.ratio), "--memory", str(memory), "--swap", "0"], None
 
 
-def _base(script, env):
-    """What director and first worker hold before the first operation, in bytes."""
+def _base(script, env, run):
+    """What director and first worker hold before the first operation, in bytes; None
+    where RUN says why it cannot be performed."""
     done = subprocess.run([perform(), "--base", "--files", tmp(""), script.path], env=env, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
-    if done.stdout.startswith("skip "):
-        return None, done.stdout[5:].strip()
     match = re.match(r"base (\d+) kB\n", done.stdout)
-    if not match:
-        raise RuntimeError("perform --base: exit %d: %s" % (done.returncode, done.stdout.strip()))
-    return int(match[1]) * KIB, None
+    if match:
+        return int(match[1]) * KIB
+    if done.stdout.startswith("skip "):
+        run.skipped = done.stdout[5:].strip()
+    else:
+        run.faults.append("perform --base: exit %d: %s" % (done.returncode, done.stdout.strip()))
+    return None
 
 
 def under_engine(script):
     """Performs SCRIPT under surety run; at each rest surety status is asked."""
     run = Run()
     env = {"LC_ALL": "C.UTF-8"}
-    base, run.skipped = _base(script, env)
-    if run.skipped:
+    base = _base(script, env, run)
+    if base is None:
         return run
     opts, limit = _options(script, base)
     cmd = [perform(), "--ask", "--files", tmp(""), script.path]

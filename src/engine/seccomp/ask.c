@@ -194,6 +194,10 @@ void ask_granted(struct ask *ask)
 	if (ask->odd)
 		s->odd = s->exact_only = true;
 	ask->t->flight_sticky = ask->sticky;
+	if (ask->filled) {
+		ask->t->flight_dev = ask->filled->dev;
+		ask->t->flight_ino = ask->filled->ino;
+	}
 	if (ask->flight == FLIGHT_FORK) {
 		ask->t->promise = promise_new(g, ask->t, ask->fork_pages, ask->charge.pages);
 		if (!ask->t->promise)

@@ -32,6 +32,7 @@ struct ask {
 	uint64_t sum;           /* refine's running total */
 	uint64_t largest;       /* of the requests that the kernel makes of it, one a mapping; 0: it is one */
 	struct object *reserve; /* whose holes are to be reserved */
+	const struct object *filled; /* by a fallocate */
 	uint64_t size_pages;    /* its size */
 	uint64_t mapped_pages;  /* of it, mapped shared in the group, with this call's */
 	uint64_t brk;           /* the break after a grant */

@@ -83,6 +83,7 @@ bool ask_fallocate(struct ask *ask)
 	ask->op = OP_SHMEM;
 	ask->charge = (struct charge){ HOLDER_OBJECT, pages - obj->reserved, RULE_SHMEM_PAGES };
 	ask->flight = FLIGHT_OBJECT;
+	ask->filled = obj;
 	ask->error = ENOSPC; /* as the kernel's own refusal of a tmpfs page */
 	return true;
 }

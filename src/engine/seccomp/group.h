@@ -44,6 +44,7 @@ struct space {
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
 	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */
 	uint64_t counted_sticky; /* sticky as it was counted, while nothing is added */
+	uint64_t counted_kept; /* sticky and forced then */
 	bool steady;          /* the last looks for a peak found the same */
 	uint64_t steady_data;
 	bool unreadable; /* its smaps is denied to us: data + sticky is all there is */
@@ -88,6 +89,7 @@ struct task {
 	enum flight flight;
 	uint64_t flight_pages;
 	uint64_t flight_sticky; /* pages that may be charged and not in statm's data afterwards */
+	uint64_t flight_dev, flight_ino; /* of the object that a fallocate fills */
 	uint64_t flight_base;   /* what its space had in statm's data before, at most */
 	int32_t flight_nr; /* the call, to recognise it in /proc/TID/syscall */
 	uint64_t flight_arg0, flight_arg1;

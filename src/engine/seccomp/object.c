@@ -228,25 +228,6 @@ static void look_at_sysv(struct group *g, pid_t creator, bool noreserve)
 	(void)shmobj_walk_sysv("/proc", sysv_row, &look); /* no SysV here: no segments */
 }
 
-void object_landed(struct group *g, struct task *t)
-{
-	uint64_t pages = t->flight_pages;
-	pid_t tid = t->tid;
-
-	ledger_set(&g->objects_inflight, g->objects_inflight.pages - pages);
-	t->flight = FLIGHT_NONE;
-	if (t->flight_op == OP_SHMGET) {
-		look_at_sysv(g, t->proc->pid, pages == 0 && g->ledger->limit.mode != OVERCOMMIT_NEVER);
-	} else if (t->flight_op == OP_SHMEM) {
-		/* fallocate: any look at the object shows what it has now. */
-		struct object *obj;
-
-		(void)object_of_fd(g, tid, (int)t->flight_arg0, &obj);
-	} else {
-		look_at_maps(g, space_live_task(t->proc->space), pages, pages == 0, false);
-	}
-}
-
 static int fd_found(void *ctx, int fd, const struct shmobj *found)
 {
 	struct group *g = ctx;
@@ -300,6 +281,33 @@ void object_scan(struct group *g, bool all)
 			drop(g, obj);
 		else if (obj->mapped_pages == 0)
 			set_reserved(g, obj, 0);
+	}
+}
+
+/* A fallocate is over: any look at the object shows what it has now. */
+static void look_at_filled(struct group *g, const struct task *t)
+{
+	struct shmobj found;
+
+	if (shmobj_stat_fd("/proc", t->tid, (int)t->flight_arg0, &found) == 0 && found.dev == t->flight_dev &&
+	    found.ino == t->flight_ino)
+		(void)meet(g, &found); /* no memory for one that is new: found again by a scan */
+	else
+		object_scan(g, false); /* closed, or its process has ended: others may have it, or it has a name */
+}
+
+void object_landed(struct group *g, struct task *t)
+{
+	uint64_t pages = t->flight_pages;
+
+	ledger_set(&g->objects_inflight, g->objects_inflight.pages - pages);
+	t->flight = FLIGHT_NONE;
+	if (t->flight_op == OP_SHMGET) {
+		look_at_sysv(g, t->proc->pid, pages == 0 && g->ledger->limit.mode != OVERCOMMIT_NEVER);
+	} else if (t->flight_op == OP_SHMEM) {
+		look_at_filled(g, t);
+	} else {
+		look_at_maps(g, space_live_task(t->proc->space), pages, pages == 0, false);
 	}
 }
 

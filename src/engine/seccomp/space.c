@@ -279,6 +279,7 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 	s->counted_ms = clock_coarse_ms();
 	s->counted_size = m.size;
 	s->counted_data = m.data;
+	s->counted_kept = s->sticky + s->forced;
 	space_post(s);
 }
 
@@ -286,6 +287,10 @@ bool space_counted_lately(const struct space *s)
 {
 	struct statm m;
 
-	return s->counted_ms && clock_coarse_ms() - s->counted_ms < COUNT_HOLDS_MS && s->landed == 0 && space_statm(s, &m) &&
+	/* What was noted since may be a bound on nothing: an mprotect of shared memory, a
+	 * page that is poked twice.  statm does not tell. */
+	if (s->landed || s->sticky + s->forced != s->counted_kept)
+		return false;
+	return s->counted_ms && clock_coarse_ms() - s->counted_ms < COUNT_HOLDS_MS && space_statm(s, &m) &&
 	       m.size == s->counted_size && m.data == s->counted_data;
 }
