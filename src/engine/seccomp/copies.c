@@ -54,20 +54,27 @@ static uint64_t since(struct family *f, const struct kin *kin, const struct kin_
 
 void copies_look(struct family *f, uint64_t now_ns)
 {
-	uint64_t bound = f->extra, rate;
+	uint64_t copied = 0, left = 0, rate;
 	struct kin_look now;
 	const struct kin *kin;
 
-	if (f->root && look_at(f->root->space, &now))
-		bound += since(f, f->root, &now) + over(f->root->last.anon, now.anon);
+	if (f->root && look_at(f->root->space, &now)) {
+		copied += since(f, f->root, &now);
+		left = over(f->root->last.anon, now.anon);
+		f->root_anon = now.anon;
+		if (left && !f->root->space->exact_only)
+			space_look_fast(f->root->space); /* its floor holds what it gave back */
+	}
 	LIST_FOREACH(kin, &f->children, entry)
 		if (look_at(kin->space, &now))
-			bound += since(f, kin, &now) + over(now.anon, kin->last.anon);
-	rate = now_ns > f->bound_ns ? over(bound, f->bound) * 1000000000 / (now_ns - f->bound_ns) : 0;
+			copied += since(f, kin, &now) + over(now.anon, kin->last.anon);
+	rate = now_ns > f->bound_ns ? over(copied, f->copied) * 1000000000 / (now_ns - f->bound_ns) : 0;
 	f->rate -= f->rate / 4;
 	if (rate > f->rate)
 		f->rate = rate;
-	f->bound = bound;
+	f->copied = copied;
+	f->left = left;
+	f->bound = f->extra + copied + left;
 	f->bound_ns = now_ns;
 }
 
@@ -132,6 +139,7 @@ static void take_count(struct family *f, struct member *m, uint32_t nr, uint64_t
 		m[i].kin->own_pages = bytes_to_pages(m[i].pages.anon_pss);
 	}
 	f->extra = f->bound = extra;
+	f->copied = 0;
 	f->stale = false;
 	f->exact_cost_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
 	f->bound_ns = began_ns;

@@ -41,6 +41,7 @@ enum {
 	SEARCH_NS = 2 * MS,       /* between two searches for a promised child */
 	SETTLE_NS = 100 * MS,     /* and for one that may never come */
 	STALE_NS = 5 * MS,        /* members come and go together */
+	SHORT_NS = 100 * MS,      /* for what the root gave back to be seen */
 	KILL_WAIT_NS = 200 * MS,  /* till another is ended, because one does not die */
 };
 
@@ -226,6 +227,18 @@ static struct family *family_of(const struct group *g, const struct family *f)
 	return NULL;
 }
 
+/* What the root gives back a child may still have: then the family is short of
+ * charge, but has no page more than before.  Till the root's own charge falls, or
+ * it has touched what it was promised, that can wait: a munmap is long under way. */
+static bool can_wait(struct family *f, uint64_t available, uint64_t lead, uint64_t now)
+{
+	if (!f->root || f->root_anon + f->bound - f->left + lead >= space_kernel_pages(f->root->space) + available)
+		return false;
+	if (!f->short_ns)
+		f->short_ns = now;
+	return now - f->short_ns < SHORT_NS;
+}
+
 /* Holds what is copied against what is charged.  Returns false when F may be gone. */
 static bool hold_to_charge(struct group *g, struct family *f)
 {
@@ -250,9 +263,11 @@ static bool hold_to_charge(struct group *g, struct family *f)
 		available = family_available(g, f);
 		lead = lead_pages(f, available);
 	}
-	if (f->bound + lead + soft < available || charged_in_full(f))
+	if (f->bound + lead + soft < available || charged_in_full(f)) {
+		f->short_ns = 0;
 		return true;
-	if (!raise_somehow(g, f, f->bound + lead + soft - available + 1))
+	}
+	if (!raise_somehow(g, f, f->bound + lead + soft - available + 1) && !can_wait(f, available, lead, now))
 		end_one(g, f, f->bound + lead + soft - available + 1, f->bound + lead >= available, now);
 	return true;
 }
