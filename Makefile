@@ -13,7 +13,7 @@ define configure
 		{ meson configure --clearcache $(1) && meson setup --reconfigure $(1) >/dev/null; }
 endef
 
-.PHONY: all deps build demo demo-servers check check-sanitize oracle oracle-keep guest vm soak bench install clean
+.PHONY: all deps build demo demo-servers check check-sanitize oracle oracle-keep oracle-long guest vm soak bench install clean
 
 all: build
 
@@ -44,13 +44,16 @@ check-sanitize:
 	@ninja -C build-asan
 	@tests/run --build build-asan --suite unit,parse,fuzz
 
-# Packaged kernels in emulated machines perform the written scripts.
+# Packaged kernels in emulated machines: the written scripts, and some random ones.
 oracle: guest
 	@tests/run --build $(BUILD) --suite guest
 
 # After a look at what has changed: their results are what make check compares with.
 oracle-keep: guest
 	@tests/oracle/written --build $(BUILD) --keep
+
+oracle-long: guest
+	@tests/oracle/random --build $(BUILD) --seeds 1..1000 --operations 200
 
 guest:
 	@tools/deps.sh build test guest

@@ -41,6 +41,7 @@ class Result:
     def __init__(self):
         self.status = None
         self.release = None
+        self.memory_kib = None  # all of the kernel's RAM: MemTotal
         self.out = bytearray()
         self.err = bytearray()
         self.files = {}  # name below /out: bytes
@@ -217,7 +218,8 @@ class Guest:
     def _frame(self, kind, data, current, started):
         result = self.result
         if kind == "b":
-            result.release = data.decode()
+            result.release, memory = data.decode().split(" ")
+            result.memory_kib = int(memory)
             result.boot_seconds = time.monotonic() - started
         elif kind in "oe":
             if self.on_output:

@@ -8,7 +8,7 @@
  * A frame there is one byte of type, four of length (little endian) and that
  * many of data:
  *
- *   b  the first: the kernel's release
+ *   b  the first: the kernel's release, a blank, and its RAM in kB (MemTotal)
  *   o  standard output        e  standard error
  *   f  a file of /out: its name, from /out on       d  a piece of that file
  *   x  the last: exit status of the command, four bytes
@@ -28,6 +28,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -271,6 +272,7 @@ static void send_files(const char *path, size_t skip)
 int main(void)
 {
 	struct utsname system;
+	struct sysinfo info;
 	uint32_t status;
 	int console;
 
@@ -282,7 +284,10 @@ int main(void)
 		(void)close(console);
 	open_port();
 	(void)uname(&system);
-	send_frame('b', system.release, strlen(system.release));
+	(void)sysinfo(&info);
+	send_frame('b', text,
+		   (size_t)snprintf(text, sizeof(text), "%s %lu", system.release,
+				    (unsigned long)(info.totalram * info.mem_unit / 1024)));
 	status = (uint32_t)supervise();
 	send_files("/out", strlen("/out/"));
 	send_frame('x', &status, sizeof(status));

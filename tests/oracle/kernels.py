@@ -39,8 +39,8 @@ def written():
 
 
 def derive(version, build, texts, timeout=900, memory="512M"):
-    """(release, {name: outcome lines}) of scripts {name: text}.  A script that does
-    not get to its end has a last line "end ..." that says how it ended."""
+    """(the guest's Result, {name: outcome lines}) of scripts {name: text}.  A script that
+    does not get to its end has a last line "end ..." that says how it ended."""
     programs = [(os.path.join(build, "tests", "oracle", name), "/bin/" + name) for name in ("batch", "perform")]
     with tempfile.TemporaryDirectory(prefix="surety-scripts-") as folder:
         for name, text in texts.items():
@@ -56,7 +56,7 @@ def derive(version, build, texts, timeout=900, memory="512M"):
     if result.status or missing:
         raise GuestError("guest %s: exit status %d, %d scripts without a result:\n%s" %
                          (version, result.status, len(missing), result.err.decode(errors="replace")[-2000:]))
-    return result.release, outcomes
+    return result, outcomes
 
 
 def split(text):

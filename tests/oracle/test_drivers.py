@@ -63,7 +63,7 @@ def shorter(tap):
         if got != sorted(needed):
             wrong.append((count, needed, got))
     tap.equal(wrong, [], "the shortest list that fails")
-    tap.ok(max(tries) <= 12, "found in a few rounds, each of which may boot a machine", tries)
+    tap.ok(max(tries) <= 30, "found in a few rounds, each of which may boot a machine", tries)
 
 
 def archive(tap, folder):
