@@ -17,6 +17,7 @@
 #include "cli/check.h"
 #include "cli/explainer.h"
 #include "cli/job.h"
+#include "cli/value.h"
 
 enum { EXIT_SIGNALED = 128 };
 
@@ -81,18 +82,16 @@ int check_command(const struct check_opts *opts, struct err *err)
 {
 	char path[4096];
 	struct checked checked = { opts, make_record(path, sizeof(path)) };
-	const struct run_opts run = {
-		.limit_bytes = INT64_MAX & ~(PAGE_BYTES - 1), /* nothing is refused, all is counted */
-		.ratio = OPT_UNSET,
-		.mode = OVERCOMMIT_NEVER,
-		.memory_bytes = OPT_UNSET,
-		.swap_bytes = 0,
-		.report = "-",
-		.record = checked.record,
-		.command = opts->command,
-	};
-	int status = run_command(&run, tell, &checked, err);
+	union opts run; /* what surety run has by itself, but for: */
+	int status;
 
+	if (value_preset(COMMAND_run, &run, err) < 0)
+		return -1;
+	run.run.limit_bytes = INT64_MAX & ~(PAGE_BYTES - 1); /* nothing is refused, all is counted */
+	run.run.swap_bytes = 0;
+	run.run.record = checked.record;
+	run.run.command = opts->command;
+	status = run_command(&run.run, tell, &checked, err);
 	if (checked.record)
 		(void)unlink(path); /* by the supervisor, and once more by the guard, should that have been killed */
 	return status;
