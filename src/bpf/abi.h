@@ -58,7 +58,7 @@ struct surety_faults {
 	__u64 unseeded;	   /* address spaces moved in that could not be read then */
 	__u64 underflow;   /* pages released that the ledger did not hold */
 	__u64 resynced;	   /* address spaces read anew after a call that failed halfway */
-	__u64 corrected;   /* pages that this changed */
+	__u64 corrected;   /* how many of them had been off */
 };
 
 struct surety_table {
@@ -81,7 +81,7 @@ struct surety_space {
 	__u32 group;
 	__u32 pid; /* of the process that it was made for */
 	__u32 seeded; /* 0: ac and nr are not known yet */
-	__u32 reserved;
+	__u32 unmapped_nr; /* nr was given back since the last mremap, which may only have moved it */
 	__s64 ac;	/* charged by the kernel: VM_ACCOUNT */
 	__s64 nr;	/* MAP_NORESERVE that a mode-2 group charges all the same */
 	__s64 nr_kept;	/* the part of nr that is read-only by now, and touched */
@@ -156,7 +156,6 @@ enum control_op {
 	CONTROL_ADOPT,	/* group CHILD, below GROUP, gets it as its parent */
 	CONTROL_DETACH, /* GROUP is none any more; its charges are its parent's */
 	CONTROL_SEEDED, /* sets GROUP_SEEDED */
-	CONTROL_FREE,	/* a removed group without charges is none any more */
 };
 
 struct surety_control {

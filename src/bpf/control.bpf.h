@@ -63,7 +63,6 @@ static __always_inline void control_adopt(struct surety_table *t, const struct s
 }
 
 struct leaving {
-	struct surety_table *t;
 	__u32 from, to;
 };
 
@@ -105,7 +104,7 @@ static long leave_object(struct bpf_map *map, const __u64 *key, struct surety_ob
 static __always_inline void control_detach(struct surety_table *t, const struct surety_control *c)
 {
 	struct surety_group *g = group_at(t, c->group);
-	struct leaving l = { t, c->group, g->parent };
+	struct leaving l = { c->group, g->parent };
 	__u64 id = g->cgroup_id;
 
 	bpf_map_delete_elem(&cgroups, &id);
@@ -157,10 +156,6 @@ int surety_control(struct surety_control *c)
 		break;
 	case CONTROL_SEEDED:
 		g->flags |= GROUP_SEEDED;
-		break;
-	case CONTROL_FREE:
-		if (g->state == GROUP_REMOVED && !g->committed)
-			g->state = GROUP_FREE;
 		break;
 	default:
 		c->result = -EINVAL;

@@ -70,17 +70,15 @@ int BPF_PROG(on_attach, struct cgroup *cgrp, struct task_struct *leader, bool th
 		return 0;
 	group = group_find(cgrp);
 	s = space_find(mm);
-	if (!s) {
-		if (group && seed_newcomer(t, leader->pid, group))
+	if (group) {
+		if (s)
+			space_move(t, s, key, group);
+		if ((!s || !s->seeded) && seed_newcomer(t, leader->pid, group))
 			__sync_fetch_and_add(&t->faults.unseeded, 1);
 		return 0;
 	}
-	if (s->group == group)
+	if (!s)
 		return 0;
-	if (group) {
-		space_move(t, s, key, group);
-		return 0;
-	}
 	space_empty(t, s, key);
 	bpf_map_delete_elem(&spaces, &key);
 	return 0;

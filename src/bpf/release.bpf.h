@@ -25,6 +25,7 @@ int BPF_PROG(on_munmap, struct vma_munmap_struct *vms)
 		nr = s->gather_nr + kept;
 		s->nr_kept -= kept;
 		s->gather_nr = s->gather_kept = 0;
+		s->unmapped_nr |= nr > 0;
 	}
 	space_release(t, s, vms->nr_accounted, nr);
 	return 0;
@@ -158,12 +159,13 @@ static __always_inline int mremap_end(long ret)
 
 	if (!s)
 		return 0;
-	if (!s->nr && !(failed && s->last && s->last_tid == (__u32)bpf_get_current_pid_tgid()))
+	if (!s->nr && !s->unmapped_nr && !(failed && s->last && s->last_tid == (__u32)bpf_get_current_pid_tgid()))
 		return 0;
 	t = table_get();
 	if (t)
 		space_resync(t, s);
 	s->last = s->last_nr = 0;
+	s->unmapped_nr = 0;
 	return 0;
 }
 

@@ -166,6 +166,9 @@ static int attach_new(struct groups *g, const struct surety_table *t, const char
 	struct adopting a = { g, t, c.group };
 	int r;
 
+	/* What is left of a removed group must not be charged to the new one. */
+	if (t->group[c.group].state == GROUP_REMOVED)
+		(void)control(g, &(struct surety_control){ .op = CONTROL_DETACH, .group = c.group });
 	if (!c.group)
 		return err_set(err, EXIT_SURETY, "cannot limit '%s': there are %d groups already (surety detach)", path,
 			       GROUPS_MAX - 1);
