@@ -328,7 +328,8 @@ static bool choose_object_range(struct chooser *c, struct script_op *op)
 	op->size = as_bytes(c, 1 + choose_below(c, large ? OBJECT_PAGES : TOUCH_PAGES / 4));
 	if (one_in(c, 2))
 		op->object_offset = 0;
-	return op->object != SCRIPT_NONE;
+	/* Not every file system has fallocate. */
+	return op->object != SCRIPT_NONE && !(large && c->script->objects[op->object].kind == OBJECT_FILE);
 }
 
 static bool choose_resize(struct chooser *c, struct script_op *op)
