@@ -10,28 +10,44 @@
 #include "base/bytes.h"
 #include "model/state.h"
 
-/* Does EACH on every mapping of the range, cut to it, until one fails. */
+/* Does EACH on every mapping of the range, cut to it, until one fails.  Only what
+ * has changed is merged. */
+static int advise_pieces(struct turn *t, struct page_range at, int (*each)(struct turn *t, struct mm_vma *vma))
+{
+	struct mm *mm = &t->p->mm;
+	int error = 0;
+	size_t i;
+
+	for (i = mm_find(mm, at.start); error == 0 && i < mm->nr && mm->vma[i].start < at.end; i = mm_find(mm, at.start)) {
+		struct mm_vma before = mm->vma[i];
+
+		error = each(t, &mm->vma[i]);
+		if (before.flags != mm->vma[i].flags || before.mm_flags != mm->vma[i].mm_flags)
+			mm_merge(mm, before.start, before.end);
+		at.start = before.end;
+	}
+	mm_heal(mm);
+	return error;
+}
+
 static void advise(struct turn *t, enum rule rule, int (*each)(struct turn *t, struct mm_vma *vma))
 {
 	struct mm *mm = &t->p->mm;
 	struct page_range at;
-	size_t from, to;
-	int error = 0;
+	bool covered;
+	int error;
 
 	if (!turn_range(t, t->p, &at))
 		return;
 	turn_ok(t, rule);
-	if (mm_isolate(mm, at.start, at.end, &from, &to) < 0) {
+	covered = mm_is_covered(mm, at.start, at.end);
+	if (mm_isolate(mm, at.start, at.end) < 0) {
 		turn_keep(t, -ENOMEM);
 		return;
 	}
-	if (!mm_is_covered(mm, at.start, at.end))
-		turn_fail(t, ENOMEM, RULE_EMPTY);
-	for (size_t i = from; i < to && error == 0; i++)
-		error = each(t, &mm->vma[i]);
-	if (error)
-		turn_fail(t, error, RULE_EMPTY);
-	mm_merge(mm, at.start, at.end);
+	error = advise_pieces(t, at, each);
+	if (error || !covered)
+		turn_fail(t, error ? error : ENOMEM, RULE_EMPTY);
 }
 
 static int discard(struct turn *t, struct mm_vma *vma)

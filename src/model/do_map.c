@@ -252,19 +252,20 @@ static struct charge protect_charge(const struct turn *t, const struct mm_vma *v
 }
 
 /* A supervisor refuses the call before it begins. */
-static bool admit_all(struct turn *t, size_t from, size_t to)
+static bool admit_all(struct turn *t, struct page_range at)
 {
+	const struct mm *mm = &t->p->mm;
 	enum rule rule = RULE_MPROTECT_WRITE;
 	uint64_t pages = 0, largest = 0;
 
-	for (size_t i = from; i < to; i++) {
-		struct charge charge = protect_charge(t, &t->p->mm.vma[i]);
+	for (size_t i = mm_find(mm, at.start); i < mm->nr && mm->vma[i].start < at.end; i++) {
+		struct charge charge = protect_charge(t, &mm->vma[i]);
 
 		pages += charge.pages;
 		largest = charge.pages > largest ? charge.pages : largest;
 		rule = charge.pages ? charge.rule : rule;
 	}
-	return pages == 0 || turn_admit_pieces(t, &t->p->mm, rule, pages, largest);
+	return pages == 0 || turn_admit_pieces(t, mm, rule, pages, largest);
 }
 
 /* Locked private memory is copied when it becomes writable, not at the first write. */
@@ -273,44 +274,55 @@ static bool becomes_writable(const struct mm_vma *vma, int prot)
 	return vma->mm_flags & MM_LOCKED && !(vma->flags & (VMA_WRITE | VMA_SHARED)) && prot & PROT_WRITE;
 }
 
-/* One mapping after another; false at the first that fails. */
-static bool protect_pieces(struct turn *t, size_t from, size_t to)
+/* One mapping, FIRST of the call; false where the call ends with it. */
+static bool protect_piece(struct turn *t, size_t i, bool first)
 {
 	struct mm *mm = &t->p->mm;
-	bool populates;
+	struct mm_vma before = mm->vma[i];
+	struct charge charge = protect_charge(t, &before);
 
-	for (size_t i = from; i < to; i++) {
-		struct charge charge = protect_charge(t, &mm->vma[i]);
-
-		if (i > from && mm->vma[i].start > mm->vma[i - 1].end) {
-			turn_fail(t, ENOMEM, RULE_EMPTY);
-			return false;
-		}
-		if (t->op->prot & PROT_WRITE && mm->vma[i].mm_flags & MM_NEVER_WRITE) {
-			turn_fail(t, EACCES, RULE_EMPTY);
-			return false;
-		}
-		if (!t->out->asked || charge.pages)
-			turn_ok(t, charge.rule);
-		if (!as_seccomp(t->m) && charge.pages && !turn_admit(t, mm, charge.rule, charge.pages)) {
-			t->out->rule = i > from ? RULE_MPROTECT_PIECES : charge.rule;
-			t->out->unsure |= mm->vma[i].seam;
-			return false;
-		}
-		populates = becomes_writable(&mm->vma[i], t->op->prot);
-		change_prot(t, &mm->vma[i]);
-		if (populates) /* mprotect does not tell whether that could be done */
-			(void)fault_pages(t, t->p, mm->vma[i].start, mm->vma[i].end, ACCESS_POPULATE);
-		settle_mm(t->m, mm);
+	if (t->op->prot & PROT_WRITE && before.mm_flags & MM_NEVER_WRITE) {
+		turn_fail(t, EACCES, RULE_EMPTY);
+		return false;
 	}
+	if (!t->out->asked || charge.pages)
+		turn_ok(t, charge.rule);
+	if (!as_seccomp(t->m) && charge.pages && !turn_admit(t, mm, charge.rule, charge.pages)) {
+		t->out->rule = first ? charge.rule : RULE_MPROTECT_PIECES;
+		t->out->unsure |= before.seam;
+		return false;
+	}
+	change_prot(t, &mm->vma[i]);
+	if (mm->vma[i].flags != before.flags)
+		mm_merge(mm, before.start, before.end);
+	if (becomes_writable(&before, t->op->prot)) /* mprotect does not tell whether that could be done */
+		(void)fault_pages(t, t->p, before.start, before.end, ACCESS_POPULATE);
+	settle_mm(t->m, mm);
 	return true;
+}
+
+static void protect_pieces(struct turn *t, struct page_range at)
+{
+	struct mm *mm = &t->p->mm;
+	uint64_t page = at.start;
+
+	while (page < at.end) {
+		size_t i = mm_find(mm, page);
+
+		if (i == mm->nr || mm->vma[i].start > page) {
+			turn_fail(t, ENOMEM, RULE_EMPTY);
+			return;
+		}
+		if (!protect_piece(t, i, page == at.start))
+			return;
+		page = mm->vma[mm_find(mm, page)].end; /* what it was merged with is done as well */
+	}
 }
 
 void do_protect(struct turn *t)
 {
 	struct mm *mm = &t->p->mm;
 	struct page_range at;
-	size_t from, to;
 
 	if (!turn_range(t, t->p, &at))
 		return;
@@ -318,14 +330,13 @@ void do_protect(struct turn *t)
 		turn_ok(t, RULE_EMPTY);
 		return;
 	}
-	if (mm_isolate(mm, at.start, at.end, &from, &to) < 0) {
+	if (mm_isolate(mm, at.start, at.end) < 0) {
 		turn_keep(t, -ENOMEM);
 		return;
 	}
-	if (from == to || mm->vma[from].start > at.start)
+	if (mm_is_free(mm, at.start, at.start + 1))
 		turn_fail(t, ENOMEM, RULE_EMPTY);
-	else if ((!as_seccomp(t->m) || admit_all(t, from, to)) && protect_pieces(t, from, to) &&
-		 mm->vma[to - 1].end < at.end)
-		turn_fail(t, ENOMEM, RULE_EMPTY);
-	mm_merge(mm, at.start, at.end);
+	else if (!as_seccomp(t->m) || admit_all(t, at))
+		protect_pieces(t, at);
+	mm_heal(mm);
 }

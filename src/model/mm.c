@@ -92,11 +92,12 @@ static void close_gap(struct mm *mm, size_t from, size_t to)
 	mm->nr -= to - from;
 }
 
-/* Both halves keep the anon_vma. */
-static int split(struct mm *mm, uint64_t page)
+/* Both halves keep the anon_vma.  *RET is where it was cut. */
+static int split(struct mm *mm, uint64_t page, uint64_t *ret)
 {
 	size_t i = mm_find(mm, page);
 
+	*ret = 0;
 	if (i == mm->nr || mm->vma[i].start >= page)
 		return 0;
 	if (open_gap(mm, i) < 0)
@@ -104,17 +105,28 @@ static int split(struct mm *mm, uint64_t page)
 	mm->vma[i].end = page;
 	mm->vma[i + 1].pgoff += page - mm->vma[i + 1].start;
 	mm->vma[i + 1].start = page;
+	*ret = page;
 	return 0;
 }
 
-int mm_isolate(struct mm *mm, uint64_t start, uint64_t end, size_t *ret_from, size_t *ret_to)
+int mm_isolate(struct mm *mm, uint64_t start, uint64_t end)
 {
-	if (split(mm, start) < 0 || split(mm, end) < 0)
-		return -ENOMEM;
-	*ret_from = mm_find(mm, start);
-	for (*ret_to = *ret_from; *ret_to < mm->nr && mm->vma[*ret_to].start < end; (*ret_to)++)
-		;
-	return 0;
+	return split(mm, start, &mm->cut[0]) < 0 || split(mm, end, &mm->cut[1]) < 0 ? -ENOMEM : 0;
+}
+
+void mm_heal(struct mm *mm)
+{
+	for (int k = 0; k < 2; k++) {
+		size_t i = mm->cut[k] ? mm_find(mm, mm->cut[k]) : 0;
+		const struct mm_vma *a = &mm->vma[i ? i - 1 : 0], *b = &mm->vma[i];
+
+		mm->cut[k] = 0;
+		if (i == 0 || i == mm->nr || a->end != b->start || a->flags != b->flags || a->mm_flags != b->mm_flags ||
+		    a->anon_vma != b->anon_vma || a->anon_id != b->anon_id || a->inode != b->inode)
+			continue;
+		mm->vma[i - 1].end = b->end;
+		close_gap(mm, i, i + 1);
+	}
 }
 
 int mm_unmap(struct mm *mm, uint64_t start, uint64_t end)
@@ -123,8 +135,11 @@ int mm_unmap(struct mm *mm, uint64_t start, uint64_t end)
 
 	if (start >= end)
 		return 0;
-	if (mm_isolate(mm, start, end, &from, &to) < 0)
+	if (mm_isolate(mm, start, end) < 0)
 		return -ENOMEM;
+	from = mm_find(mm, start);
+	for (to = from; to < mm->nr && mm->vma[to].start < end; to++)
+		;
 	close_gap(mm, from, to);
 	return pageset_remove(&mm->anon, start, end);
 }

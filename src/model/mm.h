@@ -59,6 +59,7 @@ struct mm {
 	uint64_t stack_pages;	  /* that the main stack has grown by */
 	uint64_t extra_total_vm;  /* of the program beyond the mappings that are in the list */
 	uint64_t unseen_pages;	  /* that stacks grew by, without a call */
+	uint64_t cut[2];	  /* where the last mm_isolate() cut; 0: nowhere */
 	struct ledger_holder hold;
 };
 
@@ -70,9 +71,10 @@ size_t mm_find(const struct mm *mm, uint64_t page);
 bool mm_is_free(const struct mm *mm, uint64_t start, uint64_t end);
 bool mm_is_covered(const struct mm *mm, uint64_t start, uint64_t end); /* without a hole */
 
-/* Cuts mappings so that one begins or ends at START and at END.  *RET_FROM, *RET_TO
- * are those between. */
-int mm_isolate(struct mm *mm, uint64_t start, uint64_t end, size_t *ret_from, size_t *ret_to);
+/* Cuts mappings so that one begins or ends at START and at END.  mm_heal() undoes
+ * what the last call cut, where both halves are still the same. */
+int mm_isolate(struct mm *mm, uint64_t start, uint64_t end);
+void mm_heal(struct mm *mm);
 
 /* Takes mappings and private pages out. */
 int mm_unmap(struct mm *mm, uint64_t start, uint64_t end);
@@ -80,7 +82,7 @@ int mm_unmap(struct mm *mm, uint64_t start, uint64_t end);
 /* Puts a mapping where nothing is, and merges it. */
 int mm_insert(struct mm *mm, const struct mm_vma *vma);
 
-/* Merges what the kernel merges when it changes mappings from START to END. */
+/* Merges what the kernel merges when it has changed the mapping from START to END. */
 void mm_merge(struct mm *mm, uint64_t start, uint64_t end);
 
 /* Notes private pages from START to END, all in mapping I. */
