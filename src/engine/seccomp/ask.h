@@ -31,10 +31,12 @@ struct ask {
 	uint64_t gross_pages;   /* charge before what a fixed mapping gives back */
 	uint64_t sum;           /* refine's running total */
 	uint64_t largest;       /* of the requests that the kernel makes of it, one a mapping; 0: it is one */
-	struct object *reserve; /* whose holes are to be reserved */
 	const struct object *filled; /* by a fallocate */
+	struct object *reserve; /* whose holes are to be reserved */
+	int reserve_fd;         /* the caller's, of it */
 	uint64_t size_pages;    /* its size */
-	uint64_t mapped_pages;  /* of it, mapped shared in the group, with this call's */
+	uint64_t maps_pages;    /* of it, by this call; 0: ftruncate */
+	uint64_t mapped_pages;  /* of it, mapped shared in the group, with these */
 	uint64_t brk;           /* the break after a grant */
 	struct space *forced;   /* that a poke copies a page in */
 	uint64_t fork_pages;    /* what the kernel will charge the fork */
@@ -79,6 +81,9 @@ bool ask_poke(struct ask *ask);
 
 bool ask_shmget(struct ask *ask);
 bool ask_shmem_made(struct ask *ask);
+/* The holes of ask->reserve that are not reserved yet (R-069), for SIZE_PAGES and
+ * what will be mapped of it. */
+void ask_holes(struct ask *ask);
 bool ask_ftruncate(struct ask *ask);
 bool ask_fallocate(struct ask *ask);
 

@@ -65,15 +65,11 @@ static void refine_mmap(struct ask *ask)
 /* A shared mapping of a memfd or tmpfs file: its holes can be filled by faults. */
 static bool ask_reserve(struct ask *ask, struct object *obj)
 {
-	uint64_t wanted;
-
 	ask->reserve = obj;
+	ask->reserve_fd = (int)ask->arg[4];
 	ask->size_pages = obj->size_pages;
-	ask->mapped_pages = obj->mapped_pages + bytes_to_pages(ask->arg[1]);
-	wanted = object_holes(obj, ask->size_pages, ask->mapped_pages);
-	ask->op = OP_SHMEM;
-	ask->charge = (struct charge){ HOLDER_OBJECT, wanted > obj->reserved ? wanted - obj->reserved : 0,
-				       RULE_SHMEM_RESERVE };
+	ask->maps_pages = bytes_to_pages(ask->arg[1]);
+	ask_holes(ask);
 	return true;
 }
 

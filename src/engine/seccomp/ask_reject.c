@@ -60,19 +60,13 @@ static int reject_shmget(const struct ask *ask)
 	return ask->arg[1] > strtoull(buf, NULL, 10) ? EINVAL : 0;
 }
 
-/* A shared mapping that asks for the holes of its object, not an ftruncate. */
-static bool maps_object(const struct ask *ask)
-{
-	return ask->reserve && ask->mapped_pages > ask->reserve->mapped_pages;
-}
-
 int ask_rejected(const struct ask *ask)
 {
 	switch (ask->op) {
 	case OP_MMAP: return reject_mmap(ask);
 	case OP_MREMAP: return reject_mremap(ask);
 	case OP_SHMGET: return reject_shmget(ask);
-	case OP_SHMEM: return maps_object(ask) ? reject_mmap(ask) : 0;
+	case OP_SHMEM: return ask->maps_pages ? reject_mmap(ask) : 0; /* shared, of an object with holes */
 	default: return 0;
 	}
 }

@@ -42,23 +42,48 @@ static struct object *shmem_of(struct ask *ask, int fd)
 	return object_of_fd(ask->g, ask->t->tid, fd, &obj) == FILE_SHMEM ? obj : NULL;
 }
 
+static void sum_holes(struct ask *ask)
+{
+	struct object *obj = ask->reserve;
+	uint64_t holes;
+
+	ask->mapped_pages = obj->mapped_pages + ask->maps_pages;
+	holes = object_holes(obj, ask->size_pages, ask->mapped_pages);
+	ask->charge.pages = holes > obj->reserved ? holes - obj->reserved : 0;
+}
+
+/* What is still mapped of it shows only now: nobody tells of a munmap.  Where the
+ * descriptor has gone meanwhile, the call will fail. */
+static void refine_holes(struct ask *ask)
+{
+	object_scan(ask->g, false);
+	ask->reserve = shmem_of(ask, ask->reserve_fd);
+	if (ask->reserve)
+		sum_holes(ask);
+	else
+		ask->charge.pages = 0;
+}
+
+void ask_holes(struct ask *ask)
+{
+	ask->op = OP_SHMEM;
+	ask->charge = (struct charge){ .holder = HOLDER_OBJECT, .rule = RULE_SHMEM_RESERVE };
+	ask->refine = refine_holes;
+	sum_holes(ask);
+}
+
 /* A new size charges nothing; under a mapping it opens holes. */
 bool ask_ftruncate(struct ask *ask)
 {
 	struct object *obj = shmem_of(ask, (int)ask->arg[0]);
-	uint64_t size = bytes_to_pages(ask->arg[1]), holes;
 
 	if (!obj || (int64_t)ask->arg[1] < 0)
 		return false;
-	holes = object_holes(obj, size, obj->mapped_pages);
-	if (holes <= obj->reserved)
-		return false;
-	ask->op = OP_SHMEM;
-	ask->charge = (struct charge){ HOLDER_OBJECT, holes - obj->reserved, RULE_SHMEM_RESERVE };
 	ask->reserve = obj;
-	ask->size_pages = size;
-	ask->mapped_pages = obj->mapped_pages;
-	return true;
+	ask->reserve_fd = (int)ask->arg[0];
+	ask->size_pages = bytes_to_pages(ask->arg[1]);
+	ask_holes(ask);
+	return ask->charge.pages > 0;
 }
 
 bool ask_fallocate(struct ask *ask)
