@@ -83,6 +83,7 @@ struct pidfd_info {
 
 #ifndef SCHED_ATTR_SIZE_VER0 /* uapi/linux/sched/types.h, which does not go with sched.h before glibc 2.41 */
 #define SCHED_ATTR_SIZE_VER0 48
+#define SCHED_FLAG_RESET_ON_FORK 0x01
 struct sched_attr {
 	__u32 size;
 	__u32 sched_policy;

@@ -18,6 +18,8 @@
 #include "sys/procfs.h"
 #include "sys/rollup.h"
 
+enum { GIVEN_BACK = 256 }; /* pages at a time that are more than an allocator's ways */
+
 static uint64_t over(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
@@ -73,6 +75,8 @@ void copies_look(struct family *f, uint64_t now_ns)
 	if (rate > f->rate)
 		f->rate = rate;
 	f->copied = copied;
+	if (left > f->left + GIVEN_BACK)
+		f->left_ns = now_ns;
 	f->left = left;
 	f->bound = f->extra + copied + left;
 	f->bound_ns = now_ns;

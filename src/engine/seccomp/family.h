@@ -61,6 +61,7 @@ struct family {
 	uint64_t rate;                /* of that, pages a second, the most of late */
 	uint64_t exact_cost_ns;       /* of the last exact look */
 	uint64_t left;                /* of the bound, what the root gave back since; a count may have it already */
+	uint64_t left_ns;             /* when it last gave back much */
 	uint64_t root_anon;           /* of the root, at the last look */
 	uint64_t short_ns;            /* since when it is short of what it has resident anyway; 0 it is not */
 	uint64_t promised_ns;         /* since when children are promised, or were last searched for in earnest */

@@ -33,6 +33,7 @@ enum {
 	LOOK_QUIET_NS = MS,       /* while none are */
 	LEAD_NS = 4 * MS,         /* to stop a child, to copy its stack, to end it */
 	TEARDOWN_PAGE_NS = 100,   /* and to free a page of it */
+	COUNT_PAGE_NS = 60,       /* to count a page of it */
 	TERM_LEAD_NS = 20 * MS,   /* more, where it is asked first */
 	MORE_FOR_NS = 20 * MS,    /* what is asked for, at the rate of late */
 	MORE_LEAST = 64,
@@ -232,11 +233,40 @@ static struct family *family_of(const struct group *g, const struct family *f)
  * it has touched what it was promised, that can wait: a munmap is long under way. */
 static bool can_wait(struct family *f, uint64_t available, uint64_t lead, uint64_t now)
 {
-	if (!f->root || f->root_anon + f->bound - f->left + lead >= space_kernel_pages(f->root->space) + available)
+	if (!f->root || now - f->left_ns > SHORT_NS || f->root_anon + f->bound - f->left + lead >= space_kernel_pages(f->root->space) + available)
 		return false;
 	if (!f->short_ns)
 		f->short_ns = now;
 	return now - f->short_ns < SHORT_NS;
+}
+
+/* A child is being ended: to count its pages would only hold that up. */
+static bool one_is_ending(const struct family *f, uint64_t now)
+{
+	const struct kin *kin;
+
+	LIST_FOREACH(kin, &f->children, entry)
+		if (kin->end == KIN_KILL && now - kin->end_ns < KILL_WAIT_NS)
+			return true;
+	return false;
+}
+
+/* What a count could show less than the bound is little: it would take longer than
+ * it is worth, for all the while pages are copied. */
+static bool bound_is_tight(const struct family *f, uint64_t available)
+{
+	return f->bound - f->extra <= available / 16;
+}
+
+/* How long the next count will take: the last, or a guess at the first. */
+static uint64_t count_ns(const struct family *f)
+{
+	const struct kin *kin;
+	uint64_t ns = 0;
+
+	LIST_FOREACH(kin, &f->children, entry)
+		ns += kin->last.anon * COUNT_PAGE_NS;
+	return ns > f->exact_cost_ns ? ns : f->exact_cost_ns;
 }
 
 /* Holds what is copied against what is charged.  Returns false when F may be gone. */
@@ -245,7 +275,7 @@ static bool hold_to_charge(struct group *g, struct family *f)
 	uint64_t available = family_available(g, f), lead = lead_pages(f, available), soft;
 	uint64_t now = f->bound_ns;
 
-	if (f->nr_children == 0 || (charged_in_full(f) && !f->stale))
+	if (f->nr_children == 0 || (charged_in_full(f) && !f->stale) || one_is_ending(f, now))
 		return true;
 	/* Where the whole is charged soon or gone, a count costs more than it saves. */
 	if (all_in_grace(f) && !f->stale && f->bound + lead >= available &&
@@ -254,7 +284,7 @@ static bool hold_to_charge(struct group *g, struct family *f)
 	soft = g->forks->policies->end_by_kill ? 0 : at_rate(f, TERM_LEAD_NS);
 	if (soft > available / 16)
 		soft = available / 16;
-	if (f->bound + lead + soft + at_rate(f, f->exact_cost_ns) >= available ||
+	if ((!bound_is_tight(f, available) && f->bound + lead + soft + at_rate(f, count_ns(f)) >= available) ||
 	    (f->stale && now - f->stale_since_ns > STALE_NS)) {
 		if (copies_count(g, f))
 			family_keep_only(f, over(f->extra + lead + soft, held_by_children(f)));
@@ -440,19 +470,24 @@ static uint64_t look_at_families(struct group *g)
 	return next;
 }
 
-/* Woken late it ends children that need not have been: it runs before others
- * where that is allowed, and for short times. */
+/* Woken late it lets through what it is there to hold.  A nice value counts only
+ * within a session where the kernel groups by that, so real time is asked for
+ * first; then, as anybody may, to run for short times (Linux 6.12). */
 static void be_prompt(void)
 {
-	struct sched_attr attr = { .size = sizeof(attr), .sched_policy = SCHED_OTHER, .sched_nice = -20,
-				   .sched_runtime = 100000 };
+	static const struct sched_attr ways[] = {
+		{ .size = sizeof(ways[0]), .sched_policy = SCHED_FIFO, .sched_priority = 1,
+		  .sched_flags = SCHED_FLAG_RESET_ON_FORK },
+		{ .size = sizeof(ways[0]), .sched_policy = SCHED_OTHER, .sched_nice = -20, .sched_runtime = 100000,
+		  .sched_flags = SCHED_FLAG_RESET_ON_FORK },
+		{ .size = sizeof(ways[0]), .sched_policy = SCHED_OTHER, .sched_runtime = 100000 },
+	};
 
 	(void)prctl(PR_SET_TIMERSLACK, 1);
 	(void)prctl(PR_SET_NAME, "surety-watch");
-	if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0) {
-		attr.sched_nice = 0; /* not for everybody; without it is as good on an idle machine */
-		(void)syscall(SYS_sched_setattr, 0, &attr, 0);
-	}
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (syscall(SYS_sched_setattr, 0, &ways[i], 0) == 0)
+			return;
 }
 
 static void *watch_main(void *arg)
