@@ -153,6 +153,8 @@ static bool admit_map(struct turn *t, const struct charge *charge, struct page_r
 	*ret = op->object == SCRIPT_NONE ? MM_NO_INODE : op->object;
 	if (charge->holder == HOLDER_OBJECT) {
 		*ret = make_shared(t, charge);
+		if (*ret == MM_NO_INODE && !as_seccomp(t->m))
+			turn_keep(t, mm_unmap(&t->p->mm, at.start, at.end)); /* made too late to put the old one back */
 		return *ret != MM_NO_INODE;
 	}
 	if (shared && as_seccomp(t->m) && op->object != SCRIPT_NONE && t->m->inode[op->object].shmem)

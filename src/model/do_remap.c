@@ -193,6 +193,16 @@ static void remap_move(struct turn *t, struct remap *r)
 	note_regions(t, r);
 }
 
+/* KERNEL < 6.17: compared before they are made whole pages. */
+static bool same_length(const struct turn *t, const struct remap *r)
+{
+	const struct script_op *op = t->op;
+
+	if (kernel_since(t->m, 6, 17))
+		return r->old_pages == r->new_pages;
+	return op->size == (op->whole ? pages_to_bytes(r->old_pages) : op->length);
+}
+
 void do_remap(struct turn *t)
 {
 	const struct script_op *op = t->op;
@@ -203,7 +213,7 @@ void do_remap(struct turn *t)
 	r.old_pages = r.old.end - r.old.start;
 	r.new_pages = bytes_to_pages(op->size);
 	r.to = r.move ? t->m->region_page[op->new_region] : r.old.start;
-	if (r.new_pages == 0 || (r.dontunmap && r.old_pages != r.new_pages))
+	if (r.new_pages == 0 || (r.dontunmap && !same_length(t, &r)))
 		turn_fail(t, EINVAL, RULE_EMPTY);
 	else if (mm_is_free(&t->p->mm, r.old.start, r.old.start + 1))
 		turn_fail(t, EFAULT, RULE_EMPTY); /* before anything is unmapped */

@@ -108,7 +108,7 @@ static void make_models(struct generator *g, const struct model_config *config)
 
 		asked.as = i == SECCOMP ? MODEL_SECCOMP : MODEL_KERNEL;
 		asked.kernel_major = 6;
-		asked.kernel_minor = i == SIX_ONE ? 1 : 12;
+		asked.kernel_minor = i == SIX_ONE ? 1 : i == SIX_TWELVE ? 12 : 18;
 		g->model[i] = model_new(&g->script, &asked);
 		if (!g->model[i])
 			fail("cannot generate", strerror(ENOMEM));
