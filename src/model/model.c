@@ -364,8 +364,8 @@ uint64_t model_region_bytes(const struct model *m, int process, int region)
 
 bool model_has_object(const struct model *m, int process, int object)
 {
-	if (m->inode[object].segment)
-		return true; /* its id is known to all, also when it is gone */
+	if (m->script->objects[object].kind == OBJECT_SEGMENT)
+		return true; /* needs no descriptor; one that is not there is an error of the call */
 	return m->process[process].has_object[object];
 }
 
