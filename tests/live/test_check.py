@@ -151,9 +151,9 @@ def check_record(tap):
         told = re.search(r"refusal is --limit (\d+)K$", text, re.M)
         tap.ok(abs(sum(mib) * 1024 - int(told[1])) < 256, "record and ledger agree on the peak", text)
         tap.equal(os.listdir(folder), [], "the record is not kept")
-        child = subprocess.Popen([SURETY, "check", "sleep", "60"], env=env, stderr=subprocess.DEVNULL)
-        while not os.listdir(folder):
-            pass
+        child = subprocess.Popen([SURETY, "check", "sh", "-c", "echo; exec sleep 60"], env=env,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        child.stdout.readline()
         child.terminate()
         child.wait()
         tap.equal(os.listdir(folder), [], "nor where the command was ended")
