@@ -13,7 +13,7 @@ define configure
 		{ meson configure --clearcache $(1) && meson setup --reconfigure $(1) >/dev/null; }
 endef
 
-.PHONY: all deps build demo demo-servers check check-sanitize oracle oracle-keep oracle-long guest vm soak bench install clean
+.PHONY: all deps build demo demo-servers check check-servers check-sanitize oracle oracle-keep oracle-long guest vm soak bench install clean
 
 all: build
 
@@ -37,6 +37,13 @@ check:
 	$(call configure,$(BUILD))
 	@ninja -C $(BUILD)
 	@tests/run --build $(BUILD)
+
+# Servers and other programs under load, for minutes.
+check-servers:
+	@tools/deps.sh build test servers
+	$(call configure,$(BUILD))
+	@ninja -C $(BUILD)
+	@tests/run --build $(BUILD) --suite servers
 
 check-sanitize:
 	@tools/deps.sh build test
