@@ -155,6 +155,20 @@ static void engine_free(struct engine *e)
 	free(e);
 }
 
+/* What only the other engine can do is not left out in silence. */
+static int refuse_unable(const struct engine_config *cfg, struct err *err)
+{
+	if (cfg->on_refusal != ON_REFUSAL_RETURN)
+		return err_set(err, EXIT_SURETY,
+			       "cannot use '--on-refusal': the bpf engine only returns the error (--engine seccomp)");
+	if (fork_policies_active(&cfg->forks))
+		return err_set(err, EXIT_SURETY, "cannot use '%s': the bpf engine charges every fork in full (--engine seccomp)",
+			       "--fork-reserve, --fork-policy");
+	if (cfg->recorder)
+		return err_set(err, EXIT_SURETY, "cannot use '--record': the bpf engine records nothing (--engine seccomp)");
+	return 0;
+}
+
 static int run_start(struct engine **ret, const struct engine_config *cfg, struct err *err)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -164,10 +178,9 @@ static int run_start(struct engine **ret, const struct engine_config *cfg, struc
 	e->events_fd = e->epoll_fd = -1;
 	e->events = cfg->events;
 	e->started_ns = clock_ns(CLOCK_REALTIME);
-	if (cfg->on_refusal != ON_REFUSAL_RETURN) {
-		err_set(err, EXIT_SURETY, "cannot use '--on-refusal': the bpf engine only returns the error (--engine seccomp)");
-	} else if (groups_open(&e->g, GROUPS_LOAD, err) == 0 && make_cgroup(e, cfg->group, err) == 0 &&
-		   groups_attach(e->g, e->cgroup, &cfg->limit, err) == 0 && watch_all(e, err) == 0) {
+	if (refuse_unable(cfg, err) == 0 && groups_open(&e->g, GROUPS_LOAD, err) == 0 &&
+	    make_cgroup(e, cfg->group, err) == 0 && groups_attach(e->g, e->cgroup, &cfg->limit, err) == 0 &&
+	    watch_all(e, err) == 0) {
 		groups_unlock(e->g);
 		if (start_command(e, cfg, err) == 0) {
 			*ret = e;
