@@ -182,7 +182,7 @@ void do_map(struct turn *t)
 	turn_ok(t, charge.rule);
 	if (!as_seccomp(m) && !kernel_since(m, 6, 12)) {
 		turn_keep(t, mm_unmap(mm, at.start, at.end)); /* KERNEL < 6.12: gone, also when it is refused */
-		settle(m);
+		settle_mm(m, mm); /* objects go when the call returns */
 	}
 	if (!admit_map(t, &charge, at, &vma.inode))
 		return;

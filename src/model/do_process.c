@@ -60,7 +60,8 @@ static int map_bss(struct mm *mm, uint64_t start, uint64_t pages)
 	return pages ? mm_insert(mm, &vma) : 0;
 }
 
-/* Old image out, names forgotten, an empty address space in. */
+/* Old image out, names forgotten, an empty address space in.  Objects that nobody else
+ * has go when the call returns (task_work). */
 static void clear_image(struct turn *t)
 {
 	struct process *p = t->p;
@@ -71,7 +72,7 @@ static void clear_image(struct turn *t)
 	for (int i = 0; i < t->m->script->nr_regions; i++)
 		p->region_bytes[i] = UNMAPPED;
 	memset(p->has_object, 0, (size_t)t->m->script->nr_objects * sizeof(*p->has_object));
-	settle(t->m);
+	settle_mm(t->m, &p->mm);
 }
 
 /* First the argument stack beside the old image, then the rest in place of it. */
