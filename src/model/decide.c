@@ -132,6 +132,7 @@ uint64_t turn_admit_each(struct turn *t, const struct mm *mm, enum rule rule, ui
 		return pages;
 	}
 	note(t, &who, rule, pages, false);
+	t->out->unsure |= t->m->config.margin_pages > 0; /* which page is the last depends on the batch */
 	ledger_count_refusal(&t->m->group, pages - room);
 	return room;
 }
