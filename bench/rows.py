@@ -217,10 +217,14 @@ class Shape:
     def finish(self, hold=0):
         """The same, and it ends."""
         result = self.start(hold)
+        self.end()
+        return result
+
+    def end(self):
+        """Its group is over, and the name free, when it has ended by itself."""
         self.process.stdin.close()
         if self.process.wait() != 0:
             raise self.failed("ended with %d" % self.process.returncode)
-        return result
 
 
 def granted(bench, hold=None, limit=FAR, **shape):

@@ -73,6 +73,7 @@ def row_supervisor(bench):
                 job.start()
                 cpu.append((on_cpu_us(pid) - before) / count)
                 memory.append(memory_kb(pid)[1] / 1024)
+                job.end()
         found.append(Figure("supervisor", "private memory, %d processes" % number, memory, unit=" MiB"))
         found.append(Figure("supervisor", "CPU of a granted call, %d processes" % number, cpu, unit=" us"))
     return found
