@@ -184,8 +184,12 @@ void do_map(struct turn *t)
 		turn_keep(t, mm_unmap(mm, at.start, at.end)); /* KERNEL < 6.12: gone, also when it is refused */
 		settle_mm(m, mm); /* objects go when the call returns */
 	}
-	if (!admit_map(t, &charge, at, &vma.inode))
+	if (!admit_map(t, &charge, at, &vma.inode)) {
+		/* Since 6.12 what was there is put back, in the pieces that it was cut into. */
+		if (!as_seccomp(m))
+			turn_keep(t, mm_isolate(mm, at.start, at.end));
 		return;
+	}
 	if (op->flags & MAP_HUGETLB)
 		turn_unsure(t); /* its pool is not ours to know */
 	if (op->zero && vma.inode == MM_NO_INODE)

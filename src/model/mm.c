@@ -163,20 +163,34 @@ static void infect(const struct mm_vma *a, struct mm_vma *b)
 		b->anon_vma = ANON_VMA_MAYBE;
 }
 
-/* Makes one of A and B where that is certain; returns whether it did. */
-static bool merge_pair(struct mm_vma *a, struct mm_vma *b)
-{
-	bool both = a->anon_vma == b->anon_vma;
-	bool sure = a->anon_vma != ANON_VMA_MAYBE && b->anon_vma != ANON_VMA_MAYBE && !a->seam && !b->seam;
+/* Whether A and B, of which the kernel has changed the second or the first, become
+ * one. */
+enum joins { JOINS_NOT, JOINS_MAYBE, JOINS };
 
-	if (!match(a, b))
-		return false;
-	if (!sure || (!both && (a->inherited || b->inherited))) {
+static enum joins joins_with(const struct mm *mm, const struct mm_vma *a, const struct mm_vma *b, bool second)
+{
+	const struct mm_vma *changed = second ? b : a, *other = second ? a : b;
+
+	if (a->anon_vma == ANON_VMA_MAYBE || b->anon_vma == ANON_VMA_MAYBE || a->seam || b->seam)
+		return JOINS_MAYBE;
+	if (a->anon_vma == b->anon_vma)
+		return a->anon_vma == ANON_VMA_NO || a->anon_id == b->anon_id ? JOINS : JOINS_NOT;
+	/* KERNEL < 6.16: list_is_singular() of an empty chain says no */
+	if (other->anon_vma == ANON_VMA_NO && !mm->merges_untouched)
+		return JOINS_NOT;
+	return changed->inherited || other->inherited ? JOINS_MAYBE : JOINS;
+}
+
+/* Makes one of A and B where that is certain; returns whether it did. */
+static bool merge_pair(const struct mm *mm, struct mm_vma *a, struct mm_vma *b, bool second)
+{
+	enum joins join = match(a, b) ? joins_with(mm, a, b, second) : JOINS_NOT;
+
+	if (join == JOINS_MAYBE) {
 		infect(a, b);
 		infect(b, a);
-		return false;
 	}
-	if (both && a->anon_vma == ANON_VMA_YES && a->anon_id != b->anon_id)
+	if (join != JOINS)
 		return false;
 	if (b->anon_vma == ANON_VMA_YES) {
 		a->anon_vma = ANON_VMA_YES;
@@ -192,7 +206,7 @@ void mm_merge(struct mm *mm, uint64_t start, uint64_t end)
 	size_t i = mm_find(mm, start);
 
 	for (i = i ? i - 1 : 0; i + 1 < mm->nr && mm->vma[i].end <= end;) {
-		if (merge_pair(&mm->vma[i], &mm->vma[i + 1]))
+		if (merge_pair(mm, &mm->vma[i], &mm->vma[i + 1], mm->vma[i + 1].start < end))
 			close_gap(mm, i + 1, i + 2);
 		else
 			i++;

@@ -55,6 +55,7 @@ struct mm {
 	size_t nr, room;
 	struct pageset anon;	  /* private pages, by address */
 	uint32_t anon_ids;	  /* given so far */
+	bool merges_untouched;	  /* since 6.16: what has an anon_vma takes in a neighbour without one */
 	uint64_t break_bytes;	  /* above the first break */
 	uint64_t stack_pages;	  /* that the main stack has grown by */
 	uint64_t extra_total_vm;  /* of the program beyond the mappings that are in the list */

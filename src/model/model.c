@@ -136,6 +136,7 @@ int program_map(struct model *m, struct mm *mm)
 		.anon_vma = ANON_VMA_YES,
 	};
 
+	mm->merges_untouched = kernel_since(m, 6, 16);
 	mm->extra_total_vm = total > pages ? total - pages : 0;
 	return pages ? mm_insert(mm, &vma) : 0;
 }
