@@ -194,6 +194,8 @@ void ask_granted(struct ask *ask)
 	if (ask->odd)
 		s->odd = s->exact_only = true;
 	ask->t->flight_sticky = ask->sticky;
+	ask->t->flight_program = ask->program;
+	ask->t->flight_image = ask->exec_pages + ask->exec_args;
 	if (ask->filled) {
 		ask->t->flight_dev = ask->filled->dev;
 		ask->t->flight_ino = ask->filled->ino;

@@ -43,6 +43,7 @@ struct ask {
 	uint64_t exec_pages;    /* all that the new image needs; given, or to be found */
 	bool cold;              /* the program has to be read first, see slow.h */
 	uint64_t exec_args;     /* of these, for arguments */
+	struct program *program; /* what is remembered of it, or NULL */
 	uint64_t recorded;      /* its number in a recording, 0: none is made */
 };
 

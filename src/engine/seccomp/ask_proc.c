@@ -171,7 +171,7 @@ static bool exec_asks(struct ask *ask, int dirfd, uint64_t path, uint64_t argv, 
 	ask->start = argv;
 	ask->end = envp;
 	if (!ask->exec_pages)
-		ask->exec_pages = program_known(&ask->g->programs, ask->t->tid, dirfd, path, stack);
+		ask->exec_pages = program_known(&ask->g->programs, ask->t->tid, dirfd, path, stack, &ask->program);
 	if (ask->exec_pages == PROGRAM_COLD) {
 		ask->cold = true;
 		return false;

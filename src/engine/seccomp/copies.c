@@ -28,7 +28,7 @@ static uint64_t over(uint64_t a, uint64_t b)
 /* What cannot be read has ended, and leaves the family soon. */
 static bool look_at(const struct space *s, struct kin_look *ret)
 {
-	const struct proc *p;
+	struct proc *p;
 	struct task_stat st;
 	struct statm m;
 	bool seen = false;
@@ -38,7 +38,7 @@ static bool look_at(const struct space *s, struct kin_look *ret)
 		if (task_stat_read(p->pid, &st) < 0)
 			continue;
 		ret->faults += st.faults;
-		if (!seen && (p->statm_fd >= 0 ? statm_read(p->statm_fd, &m) : statm_of(p->pid, &m)) == 0) {
+		if (!seen && group_proc_statm(p, &m) == 0) {
 			ret->anon = m.anon;
 			seen = m.size > 0;
 		}

@@ -24,6 +24,7 @@ enum {
 	SETTLE_LOOKS = 40,      /* looks at one thread before it is left in flight */
 	SETTLE_STOP_AFTER = 4,  /* looks that find it running, before it is stopped */
 	SETTLE_PAUSE_US = 100,
+	REPLACED_CALLS = 16,    /* of a new image, till the peak is looked after again */
 };
 
 void flight_start(struct group *g, struct task *t, enum flight kind, enum operation op, uint64_t pages,
@@ -81,9 +82,31 @@ static void kin_execed(struct group *g, struct space *s, pid_t pid, bool replace
 	space_post(s);
 }
 
+/* Looks at what an execve has left.  Three times in four not, where the program
+ * has been seen before: many end before that would be worth its cost, and the
+ * larger of both images is bound enough. */
+static void exec_look(struct group *g, struct space *s, const struct task *t)
+{
+	struct program *program = t ? t->flight_program : NULL;
+	uint64_t old = space_kernel_pages(s);
+
+	if (program && program->usual_pages && !s->kin && (group_coin(g) || group_coin(g))) {
+		if (t->flight_image > old)
+			s->landed += t->flight_image - old;
+		if (space_kernel_pages(s) > program->usual_pages)
+			s->replaced = space_kernel_pages(s) - program->usual_pages;
+		s->replaced_calls = REPLACED_CALLS;
+		space_post(s);
+		return;
+	}
+	space_look_fast(s);
+	if (program)
+		program->usual_pages = space_kernel_pages(s);
+}
+
 /* The image of P is another, or the execve failed (SPLIT: it is another, and
- * whom P shared its space with keep that). */
-static void exec_replaced(struct group *g, struct proc *p, bool split)
+ * whom P shared its space with keep that).  T called it, where it is known. */
+static void exec_replaced(struct group *g, struct proc *p, bool split, const struct task *t)
 {
 	bool replaced = false;
 	struct space *s;
@@ -98,7 +121,7 @@ static void exec_replaced(struct group *g, struct proc *p, bool split)
 			recorder_execed(g, p, s);
 		space_look(g, s);
 	} else {
-		space_look_fast(s);
+		exec_look(g, s, t);
 	}
 	if (s->kin)
 		kin_execed(g, s, p->pid, replaced);
@@ -127,13 +150,13 @@ static enum left has_left(const struct proc *p)
 	return left;
 }
 
-static void exec_resolve(struct group *g, struct proc *p)
+static void exec_resolve(struct group *g, struct proc *p, const struct task *t)
 {
 	enum left left = has_left(p);
 
 	p->exec_pending = false;
 	if (left != LEFT_NOT)
-		exec_replaced(g, p, left == LEFT);
+		exec_replaced(g, p, left == LEFT, t);
 }
 
 static void exec_over(struct group *g, struct proc *p, struct task *t)
@@ -143,7 +166,7 @@ static void exec_over(struct group *g, struct proc *p, struct task *t)
 	s->inflight -= t->flight_pages;
 	t->flight = FLIGHT_NONE;
 	space_post(s);
-	exec_resolve(g, p);
+	exec_resolve(g, p, t);
 }
 
 void flight_exec_heard(struct group *g, struct proc *p, pid_t tid)
@@ -152,7 +175,7 @@ void flight_exec_heard(struct group *g, struct proc *p, pid_t tid)
 	char path[64];
 
 	if (!t) {
-		exec_resolve(g, p); /* the thread that called it was given up as gone */
+		exec_resolve(g, p, NULL); /* the thread that called it was given up as gone */
 		return;
 	}
 	if (t->tid != tid) {

@@ -2,8 +2,8 @@
  *
  * group: the tables of processes and threads; see the header.
  *
- * Process ids are reused.  A process is held by an open pidfd and statm, which
- * go dead with it; a thread that has been silent for longer than ids take to
+ * Process ids are reused.  A process is held by an open pidfd or statm, which
+ * goes dead with it; a thread that has been silent for longer than ids take to
  * come round is checked before its id is believed.
  */
 #include "engine/seccomp/group.h"
@@ -168,6 +168,14 @@ bool group_proc_ended(const struct proc *p)
 	return (p->statm_fd >= 0 ? statm_read(p->statm_fd, &m) : statm_of(p->pid, &m)) < 0;
 }
 
+bool group_coin(struct group *g)
+{
+	g->chance ^= g->chance << 13; /* xorshift */
+	g->chance ^= g->chance >> 7;
+	g->chance ^= g->chance << 17;
+	return g->chance & 1;
+}
+
 /* Kept for as long as there are some to spare: reading /proc needs a few. */
 static int keep_fd(const struct group *g, int fd)
 {
@@ -176,11 +184,28 @@ static int keep_fd(const struct group *g, int fd)
 	return fd < 0 ? -1 : fd;
 }
 
-/* Both are open already, and become the process's own. */
+int group_proc_statm(struct proc *p, struct statm *ret)
+{
+	int fd, r;
+
+	if (p->statm_fd >= 0)
+		return statm_read(p->statm_fd, ret);
+	fd = statm_open(p->pid);
+	if (fd < 0)
+		return fd;
+	r = p->pidfd >= 0 && group_proc_ended(p) ? -ESRCH : statm_read(fd, ret);
+	p->statm_fd = keep_fd(p->group, fd);
+	if (r < 0)
+		close_fd(&p->statm_fd); /* perhaps another's, of the same id */
+	return r;
+}
+
+/* PIDFD and STATM_FD become the process's own. */
 static void proc_keep_files(struct group *g, struct proc *p, int statm_fd, int pidfd)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = (uint64_t)p->pid };
 
+	p->group = g;
 	p->statm_fd = keep_fd(g, statm_fd);
 	p->pidfd = keep_fd(g, pidfd);
 	if (p->pidfd >= 0 && epoll_ctl(g->epoll_fd, EPOLL_CTL_ADD, p->pidfd, &ev) < 0)
@@ -193,11 +218,11 @@ static int pidfd_open_task(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-/* PIDFD is taken over, -1 where there is none. */
+/* PIDFD is taken over, -1 where there is none: then statm holds the process. */
 static struct proc *new_proc(struct group *g, pid_t pid, int pidfd)
 {
-	int statm_fd = statm_open(pid);
-	struct proc *p = statm_fd < 0 ? NULL : calloc(1, sizeof(*p));
+	int statm_fd = pidfd < 0 ? statm_open(pid) : -1;
+	struct proc *p = pidfd < 0 && statm_fd < 0 ? NULL : calloc(1, sizeof(*p));
 
 	if (!p) {
 		close_fd(&statm_fd);

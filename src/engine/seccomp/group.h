@@ -33,6 +33,7 @@
 #include "core/refusal.h"
 #include "engine/seccomp/listener.h"
 #include "engine/seccomp/program.h"
+#include "sys/procfs.h"
 #include "sys/shmobj.h"
 
 struct space {
@@ -53,6 +54,8 @@ struct space {
 	bool brk_unsure;                 /* the kernel may not have moved it */
 	bool image_unsure; /* an execve is over, and it is not known whether it failed */
 	uint64_t before_sticky, before_forced; /* then: what the image before it would still hold */
+	uint64_t replaced; /* of the bound: what the image before an execve held, if that went well */
+	uint32_t replaced_calls; /* so many more are not looked at for the peak because of it */
 	struct recorded *recorded;       /* see recorder.h; NULL: not told of yet */
 	bool outside;                    /* our own image, before the first execve: not of the group */
 	LIST_HEAD(, proc) procs;         /* its users; never empty */
@@ -62,7 +65,8 @@ struct space {
 struct proc {
 	pid_t pid;
 	int pidfd;    /* -1 where descriptors ran out */
-	int statm_fd; /* likewise */
+	int statm_fd; /* likewise, and where it has not been read yet */
+	const struct group *group;
 	bool exec_pending;
 	struct space *space;
 	uint32_t nr_tasks;
@@ -95,6 +99,8 @@ struct task {
 	uint64_t flight_arg0, flight_arg1;
 	enum operation flight_op;
 	struct promise *promise; /* FLIGHT_FORK */
+	struct program *flight_program; /* FLIGHT_EXEC: what is remembered of it, or NULL */
+	uint64_t flight_image;   /* likewise: all that its image may need */
 	LIST_ENTRY(task) in_proc;
 	LIST_ENTRY(task) hash;
 };
@@ -188,6 +194,12 @@ struct proc *group_find_proc(struct group *g, pid_t pid);
 
 /* Whether the process behind P has ended, its id perhaps another's by now. */
 bool group_proc_ended(const struct proc *p);
+
+/* The counters of P's leader; -ESRCH when P has ended. */
+int group_proc_statm(struct proc *p, struct statm *ret);
+
+/* True half of the time, without a rhythm. */
+bool group_coin(struct group *g);
 
 /* A process that was found rather than heard of; NULL when it is gone. */
 struct proc *group_adopt(struct group *g, pid_t pid, pid_t ppid);

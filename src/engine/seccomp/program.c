@@ -73,20 +73,28 @@ static struct program *slot_of(struct programs *known, const struct program *pro
 
 /* What identifies the program open at FD.  Attributes that a server would have
  * to be asked for are taken as they are known. */
-static bool identify(int fd, int root, uint64_t stack_rlimit, struct program *ret)
+static bool identify(int fd, uint64_t stack_rlimit, struct program *ret)
 {
-	struct stat root_st;
 	struct statx sx;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &sx) < 0 || !S_ISREG(sx.stx_mode) ||
-	    fstat(root, &root_st) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &sx) < 0 || !S_ISREG(sx.stx_mode))
 		return false;
 	*ret = (struct program){ .dev = makedev(sx.stx_dev_major, sx.stx_dev_minor),
 				 .ino = sx.stx_ino,
-				 .root_dev = root_st.st_dev,
-				 .root_ino = root_st.st_ino,
 				 .ctime = { .tv_sec = sx.stx_ctime.tv_sec, .tv_nsec = sx.stx_ctime.tv_nsec },
 				 .stack_rlimit = stack_rlimit };
+	return true;
+}
+
+/* Where its interpreter is looked up. */
+static bool identify_root(int root, dev_t *ret_dev, ino_t *ret_ino)
+{
+	struct stat st;
+
+	if (fstat(root, &st) < 0)
+		return false;
+	*ret_dev = st.st_dev;
+	*ret_ino = st.st_ino;
 	return true;
 }
 
@@ -117,7 +125,7 @@ static int open_named(pid_t tid, int dirfd, uint64_t path_addr, int root, uint64
 void programs_init(struct programs *known)
 {
 	known->root = open("/", O_PATH | O_CLOEXEC);
-	known->roots_vary = known->root < 0;
+	known->roots_vary = known->root < 0 || !identify_root(known->root, &known->root_dev, &known->root_ino);
 }
 
 void programs_done(struct programs *known)
@@ -125,20 +133,29 @@ void programs_done(struct programs *known)
 	close_fd(&known->root);
 }
 
-uint64_t program_known(const struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit)
+uint64_t program_known(struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit,
+		       struct program **ret)
 {
 	autoclose int own_root = known->roots_vary ? open_link(tid, "root") : -1;
 	int root = known->roots_vary ? own_root : known->root;
 	autoclose int fd = open_named(tid, dirfd, path_addr, root, RESOLVE_CACHED);
-	const struct program *slot;
+	struct program *slot;
 	struct program now;
 
+	*ret = NULL;
 	if (fd < 0)
 		return errno == EAGAIN || errno == EINVAL ? PROGRAM_COLD : PROGRAM_UNKNOWN;
-	if (!identify(fd, root, stack_rlimit, &now))
+	if (!identify(fd, stack_rlimit, &now))
 		return PROGRAM_UNKNOWN;
-	slot = slot_of((struct programs *)known, &now);
-	return same(slot, &now) ? slot->pages : PROGRAM_COLD;
+	now.root_dev = known->root_dev;
+	now.root_ino = known->root_ino;
+	if (known->roots_vary && !identify_root(root, &now.root_dev, &now.root_ino))
+		return PROGRAM_UNKNOWN;
+	slot = slot_of(known, &now);
+	if (!same(slot, &now))
+		return PROGRAM_COLD;
+	*ret = slot;
+	return slot->pages;
 }
 
 /* Reads the program that PATH_FD leads to. */
@@ -149,8 +166,12 @@ static uint64_t read_open(int path_fd, int root, int cwd, uint64_t stack_rlimit,
 	char path[64];
 
 	ret->ino = 0;
-	if (cwd < 0 || !identify(path_fd, root, stack_rlimit, ret))
+	if (cwd < 0 || !identify(path_fd, stack_rlimit, ret))
 		return PROGRAM_UNKNOWN;
+	if (!identify_root(root, &ret->root_dev, &ret->root_ino)) {
+		ret->ino = 0;
+		return PROGRAM_UNKNOWN;
+	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || elfload_estimate(fd, root, cwd, stack_rlimit, &load) < 0) {

@@ -17,11 +17,14 @@ struct program {
 	struct timespec ctime; /* a changed file is another */
 	uint64_t stack_rlimit;
 	uint64_t pages;
+	uint64_t usual_pages; /* it had, arguments and all, when it last made its first call; 0 unknown */
 };
 
 struct programs {
 	struct program slot[64];
 	int root;        /* the directory that programs are looked up from, as a path */
+	dev_t root_dev;
+	ino_t root_ino;
 	bool roots_vary; /* a process may have another: each is asked for its own */
 };
 
@@ -37,8 +40,10 @@ enum { PROGRAM_COLD = 0, PROGRAM_UNKNOWN = 1 };
 
 /* From what is known, and from the kernel's cache of names: never waits for a
  * filesystem, whose server may be a process of the group that waits for us.
- * PROGRAM_COLD where that does not tell. */
-uint64_t program_known(const struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit);
+ * PROGRAM_COLD where that does not tell.  *RET is what is remembered of it, NULL
+ * where nothing is; it may become another program's. */
+uint64_t program_known(struct programs *known, pid_t tid, int dirfd, uint64_t path_addr, uint64_t stack_rlimit,
+		       struct program **ret);
 
 /* Reads the file; may wait as long as its filesystem likes.  *RET is what there
  * is to remember of it (ino 0: nothing). */

@@ -73,10 +73,10 @@ static int first_with_memory(void *ctx, pid_t tid)
 }
 
 /* The leader may have ended while other threads go on: its files are empty then. */
-static pid_t proc_live_task(const struct proc *p, struct statm *ret)
+static pid_t proc_live_task(struct proc *p, struct statm *ret)
 {
 	pid_t tid = 0;
-	int r = p->statm_fd >= 0 ? statm_read(p->statm_fd, ret) : statm_of(p->pid, ret);
+	int r = group_proc_statm(p, ret);
 
 	if (r == 0 && ret->size > 0)
 		return p->pid;
@@ -90,7 +90,7 @@ static pid_t proc_live_task(const struct proc *p, struct statm *ret)
  * image.  It is asked only where nobody else can be. */
 pid_t space_statm(const struct space *s, struct statm *ret)
 {
-	const struct proc *p;
+	struct proc *p;
 	pid_t tid = 0;
 
 	LIST_FOREACH(p, &s->procs, in_space)
@@ -113,7 +113,7 @@ pid_t space_live_task(const struct space *s)
 static void space_is_gone(struct space *s)
 {
 	s->data = s->landed = s->sticky = s->forced = 0;
-	s->before_sticky = s->before_forced = s->looked_inflight = 0;
+	s->before_sticky = s->before_forced = s->looked_inflight = s->replaced = 0;
 	space_post(s);
 }
 
@@ -122,7 +122,7 @@ static void take_statm(struct space *s, const struct statm *m)
 	uint64_t other = m->size > m->data ? m->size - m->data : 0;
 
 	s->data = m->data;
-	s->landed = 0;
+	s->landed = s->replaced = 0;
 	s->looked_inflight = s->inflight;
 	if (s->sticky > other)
 		s->sticky = other; /* what is sticky is mapped, and not in data */
@@ -181,7 +181,7 @@ bool space_know_image(struct space *s)
 		s->brk_unsure = false;
 		s->exact_only = s->odd = s->unreadable = s->outside = false;
 	}
-	s->before_sticky = s->before_forced = 0;
+	s->before_sticky = s->before_forced = s->replaced = 0;
 	s->image_unsure = false;
 	space_post(s);
 	return !same;
@@ -273,7 +273,7 @@ void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 	s->sticky = s->counted_sticky = count.held - count.held_in_data;
 	s->forced = count.forced;
 	s->before_sticky = s->before_forced = 0;
-	s->landed = 0;
+	s->landed = s->replaced = 0;
 	s->looked_inflight = s->inflight;
 	s->exact_only = s->odd || count.in_data != count.held_in_data;
 	s->counted_ms = clock_coarse_ms();

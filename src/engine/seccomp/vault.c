@@ -50,9 +50,10 @@ void vault_note_needed(struct group *g)
 	if (__builtin_add_overflow(ledger->committed, g->reserved, &needed) ||
 	    (needed <= g->needed_peak && ledger->committed <= ledger->peak))
 		return;
-	/* A call that was in flight when its space was looked at may be in both figures. */
+	/* A call that was in flight when its space was looked at may be in both figures;
+	 * so is an image beside the one that has replaced it. */
 	LIST_FOREACH(s, &g->spaces, entry)
-		twice += s->looked_inflight;
+		twice += s->looked_inflight + s->replaced;
 	ledger_note_peak(g->ledger, twice);
 	if (needed > twice && needed - twice > g->needed_peak)
 		g->needed_peak = needed - twice;
@@ -201,15 +202,6 @@ enum verdict vault_decide(struct ask *ask)
 	return decide(ask, &who);
 }
 
-/* xorshift: cheap, and without a rhythm. */
-static bool coin(struct group *g)
-{
-	g->chance ^= g->chance << 13;
-	g->chance ^= g->chance >> 7;
-	g->chance ^= g->chance << 17;
-	return g->chance & 1;
-}
-
 bool vault_look_for_peak(struct ask *ask)
 {
 	struct group *g = ask->g;
@@ -219,8 +211,12 @@ bool vault_look_for_peak(struct ask *ask)
 	g->grants_since_look++;
 	if (ledger->committed + ask->charge.pages <= ledger->peak)
 		return true;
+	if (s->replaced && s->replaced_calls && ledger->committed + ask->charge.pages - s->replaced <= ledger->peak) {
+		s->replaced_calls--;
+		return false;
+	}
 	if (!s->exact_only && (s->landed || s->image_unsure)) {
-		if (s->steady && coin(g))
+		if (s->steady && group_coin(g))
 			return false;
 		space_look(g, s);
 		s->steady = s->data == s->steady_data;
