@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -586,6 +587,46 @@ static void exec_big(void)
 	hold("after");
 }
 
+/* In a child, after an execve of a program that was run before: too much must be
+ * refused and what fits must not, whether the execve went well or failed. */
+static int ask_after_exec(unsigned long parts)
+{
+	int refused = raw_failed(map_raw(limit / 100 * parts));
+
+	return refused == (parts > 40) ? 0 : 1;
+}
+
+static void exec_often(void)
+{
+	char *too_long = (char *)map_raw(256 * KIB); /* no argument may be that long */
+	int i, bad = 0, failed = 0;
+
+	if (argument && atoi(argument))
+		_exit(ask_after_exec((unsigned long)atoi(argument)));
+	memset(too_long, 'a', 256 * KIB - 1);
+	map_raw(limit / 100 * 40);
+	for (i = 0; i < 60; i++) {
+		bool fits = i % 2, fails = i % 3 == 2;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			char mib[24], parts[24];
+
+			snprintf(mib, sizeof(mib), "%lu", limit / MIB);
+			snprintf(parts, sizeof(parts), "%d", fits ? 40 : 65);
+			execl("/proc/self/exe", "tasks", "exec-often", mib, parts, fails ? too_long : NULL, (char *)NULL);
+			/* The copy of the 40 % is still there. */
+			_exit(fails && raw_failed(map_raw(limit / 100 * (fits ? 4 : 15))) == !fits ? 0 : 2);
+		}
+		bad += pid < 0;
+		if (WEXITSTATUS(reap(pid)))
+			(fails ? (void)failed++ : (void)bad++);
+	}
+	check(!bad, "60 children with a program that was run before: refused when it does not fit (%d are not)", bad);
+	check(!failed, "and where the execve failed, with the old image (%d are not)", failed);
+	hold("after");
+}
+
 static void orphans(void)
 {
 	int told[2];
@@ -675,6 +716,7 @@ static const struct task {
 	{ "caller-only", caller_only },
 	{ "break-exec", break_exec },
 	{ "exec-big", exec_big },
+	{ "exec-often", exec_often },
 	{ "orphans", orphans },
 	{ "new-pids", new_pids },
 	{ "undumpable", undumpable },
