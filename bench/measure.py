@@ -2,10 +2,12 @@
 """Paired timing: every figure is a ratio of runs that stood side by side.
 
 A run is a whole process from posix_spawn to wait4.  The variants of one figure
-take turns (A B C A B C ...), so that each turn gives one ratio and whatever the
-machine does beside falls on all of them alike.
+take turns (A B C, C A B, ...), so that each turn gives one ratio and whatever the
+machine does beside falls on all of them alike.  The order within a turn is drawn
+anew, for what runs before a variant leaves its mark on it.
 """
 import os
+import random
 import signal
 import statistics
 import time
@@ -66,9 +68,11 @@ def take_turns(variants, runs, warm_up):
         for function in variants.values():
             function()
     results = {name: [] for name in variants}
+    order, draw = list(variants), random.Random(runs)
     for _ in range(runs):
-        for name, function in variants.items():
-            results[name].append(function())
+        draw.shuffle(order)
+        for name in order:
+            results[name].append(variants[name]())
     return results
 
 
