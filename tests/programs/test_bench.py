@@ -28,8 +28,11 @@ def arithmetic(tap):
     results = {"a": [measure.Sample(2, 6), measure.Sample(9, 1)], "b": [measure.Sample(1, 2), measure.Sample(3, 1)]}
     tap.equal(measure.ratios(results, "a", "b"), [2, 3], "a ratio is of the runs of one turn")
     order = []
-    measure.take_turns({n: lambda n=n: order.append(n) for n in "abc"}, 2, 1)
-    tap.equal("".join(order), "abcabcabc", "variants take turns, the warm-up too")
+    measure.take_turns({n: lambda n=n: order.append(n) for n in "abc"}, 20, 1)
+    turns = ["".join(order[i:i + 3]) for i in range(0, len(order), 3)]
+    tap.equal([len(turns), {"".join(sorted(turn)) for turn in turns}], [21, {"abc"}],
+              "variants take turns, the warm-up too")
+    tap.ok(len(set(turns)) > 2, "in another order each turn", turns)
 
 
 def verdicts(tap):
