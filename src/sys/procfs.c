@@ -186,6 +186,19 @@ int task_ids_read(pid_t tid, struct task_ids *ret)
 	return 0;
 }
 
+int task_sched_read(pid_t tid, struct task_sched *ret)
+{
+	char buf[80];
+	int r = proc_read(tid, "schedstat", buf, sizeof(buf));
+	const char *p = buf;
+
+	if (r < 0)
+		return r;
+	p = number(p, &ret->run_ns);
+	(void)number(p, &ret->wait_ns);
+	return 0;
+}
+
 int task_parent(pid_t pid, int pidfd, pid_t *ret)
 {
 	struct pidfd_info info = { .mask = PIDFD_INFO_PID };

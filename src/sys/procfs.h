@@ -42,6 +42,13 @@ struct task_stat {
 };
 int task_stat_read(pid_t tid, struct task_stat *ret);
 
+/* From /proc/TID/schedstat: time on processors, and of waiting for one, without a
+ * wait that still goes on. */
+struct task_sched {
+	uint64_t run_ns, wait_ns;
+};
+int task_sched_read(pid_t tid, struct task_sched *ret);
+
 /* Both at once: the faults of a process and its anonymous pages. */
 int task_look(pid_t pid, uint64_t *ret_faults, uint64_t *ret_anon);
 

@@ -219,12 +219,43 @@ up("bad %%d" %% bad)
 
 
 def exec_grace_passed(tap):
-    r = run(snapshot(PART, 5, 1, "s"), "%dM" % LIMIT, opts=["--fork-policy", "exec-grace=50ms"], timeout=30)
+    r = run(snapshot(PART, 20, 1, "s"), "%dM" % LIMIT, opts=["--fork-policy", "exec-grace=50ms"], timeout=30)
     tap.ok("child ended by signal" in r.out and len(r.reports) == 1, "a child that does not call exec in its grace", r)
     if r.reports:
         tap.equal(r.reports[0]["rule"]["id"], "R-049", "its rule", r.reports[0])
     r = run(snapshot(60, 5, 1, "s"), "%dM" % LIMIT, opts=["--fork-policy", "exec-grace=50ms"])
     tap.equal((r.out.strip(), r.reports), ("works", []), "where it fits, it is charged and goes on", r)
+
+
+def exec_grace_starved(tap):
+    """A child that is late because others have the processor, not of its own."""
+    program = HOLD % PART + r"""
+import signal, time
+cpu = min(os.sched_getaffinity(0))
+hogs = []
+for i in range(4):
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", "while :; do :; done"], os.environ)
+    os.sched_setaffinity(pid, {cpu})
+    hogs.append(pid)
+start = time.monotonic()
+pid = os.fork()
+if pid == 0:
+    os.sched_setaffinity(0, {cpu})
+    os.nice(19)
+    while time.process_time() < 0.006:
+        pass
+    os.execv("/bin/true", ["true"])
+status = os.waitpid(pid, 0)[1]
+took = time.monotonic() - start
+for pid in hogs:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+up("%d %.1f" % (status, took))
+"""
+    r = run(["/usr/bin/python3", "-c", program], "%dM" % LIMIT, opts=["--fork-policy", "exec-grace=300ms"], timeout=60)
+    status, _, took = r.out.strip().partition(" ")
+    tap.diag("fork to the child's end: %s s, with a grace of 0.3 s" % took)
+    tap.equal((status, r.reports), ("0", []), "exec-grace: a child that waits for a processor is waited for", r)
 
 
 ROUNDS = int(os.environ.get("FORK_ROUNDS", "1000"))
@@ -234,7 +265,7 @@ def main():
     need_live()
     tap = Tap()
     for test in sys.argv[1:] and [globals()[n] for n in sys.argv[1:]] or \
-            (rows, report, kill_at_once, many, by_name, figures, exec_and_heir, exec_grace, exec_grace_passed):
+            (rows, report, kill_at_once, many, by_name, figures, exec_and_heir, exec_grace, exec_grace_passed, exec_grace_starved):
         tap.guarded(test)
     tap.done()
 

@@ -128,8 +128,10 @@ struct kin *family_promise(struct group *g, struct task *t, uint64_t base)
 			     .base = base,
 			     .reserve = fork_reserve_pages(policy, base),
 			     .rule = rule_of(policy) };
-	if (policy->kind == FORK_EXEC_GRACE)
-		kin->deadline_ns = clock_ns(CLOCK_MONOTONIC) + policy->grace_ms * 1000000;
+	if (policy->kind == FORK_EXEC_GRACE) {
+		kin->grace_ns = policy->grace_ms * 1000000;
+		kin->deadline_ns = clock_ns(CLOCK_MONOTONIC) + kin->grace_ns;
+	}
 	if (f->root && f->root->space == s && f->root->floor < base)
 		f->root->floor = base;
 	(void)task_look(t->proc->pid, &faults, &kin->last.anon); /* its pages are its parent's; it has no faults */

@@ -41,6 +41,9 @@ struct kin {
 	struct kin_look last;     /* at the last exact look, or at the fork */
 	uint64_t own_pages;       /* its part of the pages then: Pss */
 	uint64_t deadline_ns;     /* CLOCK_MONOTONIC, of its exec; 0 none */
+	uint64_t grace_ns;        /* what it was given */
+	uint32_t extended;        /* times that this was made longer by a quarter */
+	uint64_t run_ns;          /* that it had run then */
 	enum rule rule;
 	enum kin_end end;
 	uint64_t end_ns;

@@ -43,6 +43,7 @@ enum {
 	SETTLE_NS = 100 * MS,     /* and for one that may never come */
 	STALE_NS = 5 * MS,        /* members come and go together */
 	SHORT_NS = 100 * MS,      /* for what the root gave back to be seen */
+	EXTENDED_MOST = 28,       /* quarters of the grace: eight times as long in all */
 	KILL_WAIT_NS = 200 * MS,  /* till another is ended, because one does not die */
 };
 
@@ -302,6 +303,30 @@ static bool hold_to_charge(struct group *g, struct family *f)
 	return true;
 }
 
+/* On an overloaded host a new process may wait seconds for a processor.  One that
+ * has hardly run, and is not asleep but for its execve, is given more time.  The
+ * wait that it is in now shows nowhere but in that it does not run. */
+static bool is_kept_waiting(struct kin *kin)
+{
+	uint64_t ran_before = kin->run_ns;
+	pid_t pid = LIST_FIRST(&kin->space->procs)->pid;
+	struct task_stat st;
+	struct task_sched sched;
+	struct task_call call;
+
+	if (kin->extended >= EXTENDED_MOST || task_stat_read(pid, &st) < 0)
+		return false;
+	if (st.state == 'R') {
+		if (task_sched_read(pid, &sched) < 0 || sched.run_ns >= kin->grace_ns / 2)
+			return false;
+		kin->run_ns = sched.run_ns;
+		return !kin->extended || sched.wait_ns >= kin->grace_ns / 4 ||
+		       sched.run_ns - ran_before < kin->grace_ns / 16;
+	}
+	return task_call_read(pid, &call) == 0 && call.where == TASK_BLOCKED &&
+	       (call.nr == SYS_execve || call.nr == SYS_execveat);
+}
+
 /* The time of an exec is over: all of it is charged, or it ends. */
 static void check_deadlines(struct group *g, struct family *f, uint64_t now)
 {
@@ -312,6 +337,11 @@ static void check_deadlines(struct group *g, struct family *f, uint64_t now)
 
 		if (!kin->deadline_ns || now < kin->deadline_ns)
 			continue;
+		if (rest && is_kept_waiting(kin)) {
+			kin->deadline_ns += kin->grace_ns / 4;
+			kin->extended++;
+			continue;
+		}
 		if (rest && !raise_one(g, kin, rest)) {
 			look_at_all(g);
 			if (!raise_one(g, kin, rest)) {
