@@ -315,6 +315,20 @@ static void sysv(void)
 	hold("after");
 }
 
+/* Made and filled in the tick of the clock in which the group began. */
+static void newborn(void)
+{
+	static const char data[64 * KIB];
+	int i, fd = memfd_create("trap", MFD_CLOEXEC);
+
+	for (i = 0; i < 64; i++)
+		if (write(fd, data, sizeof(data)) != (ssize_t)sizeof(data))
+			break;
+	check(i == 64, "writes to a memfd");
+	map_raw(NULL, 4 * MIB, PROT_READ, MAP_SHARED, fd);
+	hold("mapped");
+}
+
 static void memfd(void)
 {
 	static char data[MIB];
@@ -474,6 +488,7 @@ static const struct trap {
 	{ "noreserve", not_reserved },
 	{ "file", private_file },
 	{ "sysv", sysv },
+	{ "newborn", newborn },
 	{ "memfd", memfd },
 	{ "posixshm", posix_shm },
 	{ "stack", stack },

@@ -181,6 +181,8 @@ def main():
         tap.guarded(trap, "traps", name)
     for name in TASKS:
         tap.guarded(trap, "tasks", name)
+    for _ in range(10):
+        tap.guarded(trap, "traps", "newborn")
     tap.guarded(trap, "compat", None)
     tap.guarded(trap, "compat32", None)
     tap.guarded(actions)

@@ -149,7 +149,7 @@ struct group {
 	uint32_t reap_at; /* look for ended processes when nr_procs gets here */
 	pid_t supervisor; /* every process of the group descends from it */
 	uint64_t stale_ms; /* how long an id surely rests; 0 not known yet */
-	uint64_t started_ns; /* CLOCK_REALTIME: what is older is not the group's */
+	uint64_t started_ns; /* CLOCK_REALTIME_COARSE: what is older is not the group's */
 	bool killing;     /* the job is being ended: nothing more is granted */
 	uint64_t own_filters; /* loaded on the supervisor: a process of the group has more */
 
