@@ -93,6 +93,14 @@ static void note(struct turn *t, const struct requester *who, enum rule rule, ui
 		t->out->unsure = true;
 }
 
+bool turn_would_admit(struct turn *t, const struct mm *mm, uint64_t largest)
+{
+	struct requester who = requester_of(t, mm);
+
+	return t->m->own_limit.mode != OVERCOMMIT_GUESS ||
+	       ledger_decide(&t->m->group, largest, &who, NULL) == VERDICT_GRANT;
+}
+
 bool turn_admit_pieces(struct turn *t, const struct mm *mm, enum rule rule, uint64_t pages, uint64_t largest)
 {
 	struct requester who = requester_of(t, mm);

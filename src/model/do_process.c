@@ -29,10 +29,12 @@ void do_fork(struct turn *t)
 	struct model *m = t->m;
 	struct process *child = &m->process[t->op->other];
 	enum overcommit mode = m->config.limit.mode;
-	uint64_t largest, pages = mm_fork_pages(mode, &t->p->mm, &largest);
+	uint64_t largest, joined, pages = mm_fork_pages(mode, &t->p->mm, &largest, &joined);
 
 	if (as_seccomp(m))
 		pages += mm_forced(mode, &t->p->mm);
+	if (turn_would_admit(t, &t->p->mm, largest) != turn_would_admit(t, &t->p->mm, joined))
+		turn_unsure(t);
 	if (!turn_admit_pieces(t, &t->p->mm, RULE_FORK, pages, largest))
 		return;
 	if (mm_fork(&child->mm, &t->p->mm) < 0) {

@@ -120,7 +120,9 @@ static void carry_over(struct turn *t, const struct remap *r, const struct mm_vm
 	vma.end = r->to + r->new_pages;
 	turn_keep(t, pageset_move(&mm->anon, r->old.start, r->old.end, r->to));
 	if (r->dontunmap) {
-		mm->vma[i].mm_flags &= ~(uint32_t)MM_LOCKED; /* of all of it, also where a part moves */
+		if (mm->vma[i].mm_flags & MM_LOCKED && !whole)
+			turn_unsure(t); /* 6.12 and before unlock the part that moves, not all of it */
+		mm->vma[i].mm_flags &= ~(uint32_t)MM_LOCKED;
 		if (whole)
 			mm->vma[i].anon_vma = old->seam ? ANON_VMA_MAYBE : ANON_VMA_NO;
 	} else if (r->old_pages) {
@@ -235,6 +237,8 @@ static void break_up(struct turn *t, uint64_t from, uint64_t to)
 	};
 
 	vma.pgoff = vma.start;
+	if (from == 0)
+		vma.anon_vma = ANON_VMA_MAYBE; /* behind what the program's libc has there */
 	turn_ok(t, charge.rule);
 	if (charge.pages && !turn_admit(t, mm, charge.rule, charge.pages))
 		return;

@@ -301,18 +301,21 @@ uint64_t mm_forced(enum overcommit mode, const struct mm *mm)
 	return sum;
 }
 
-uint64_t mm_fork_pages(enum overcommit mode, const struct mm *mm, uint64_t *ret_largest)
+uint64_t mm_fork_pages(enum overcommit mode, const struct mm *mm, uint64_t *ret_largest, uint64_t *ret_joined)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, joined = 0;
 
-	*ret_largest = 0;
+	*ret_largest = *ret_joined = 0;
 	for (size_t i = 0; i < mm->nr; i++) {
 		struct vma vma = mm_core_vma(mm, &mm->vma[i]);
 		uint64_t pages = rules_vma_fork_pages(mode, &vma);
 
 		sum += pages;
+		joined = i && match(&mm->vma[i - 1], &mm->vma[i]) ? joined + pages : pages;
 		if (pages > *ret_largest)
 			*ret_largest = pages;
+		if (joined > *ret_joined)
+			*ret_joined = joined;
 	}
 	return sum;
 }

@@ -95,8 +95,9 @@ struct vma mm_core_vma(const struct mm *mm, const struct mm_vma *vma);
 
 uint64_t mm_held(enum overcommit mode, const struct mm *mm);
 uint64_t mm_forced(enum overcommit mode, const struct mm *mm);
-/* What a fork is charged, and the most for one mapping. */
-uint64_t mm_fork_pages(enum overcommit mode, const struct mm *mm, uint64_t *ret_largest);
+/* What a fork is charged, and the most for one mapping: as they are kept here, and
+ * where all have become one that may have (*RET_JOINED). */
+uint64_t mm_fork_pages(enum overcommit mode, const struct mm *mm, uint64_t *ret_largest, uint64_t *ret_joined);
 uint64_t mm_total_vm(const struct mm *mm);
 
 /* What a fork makes of FROM, the charge aside. TO is zeroed. */

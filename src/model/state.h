@@ -85,6 +85,9 @@ bool turn_admit(struct turn *t, const struct mm *mm, enum rule rule, uint64_t pa
 /* The same where the kernel asks piece by piece, the largest of LARGEST pages: mode 0
  * looks at one request alone. */
 bool turn_admit_pieces(struct turn *t, const struct mm *mm, enum rule rule, uint64_t pages, uint64_t largest);
+/* Whether mode 0 lets a single request of so many pages pass; any other mode does
+ * not look at single requests. */
+bool turn_would_admit(struct turn *t, const struct mm *mm, uint64_t largest);
 /* One page at a time: how many of PAGES fit. */
 uint64_t turn_admit_each(struct turn *t, const struct mm *mm, enum rule rule, uint64_t pages);
 
