@@ -627,6 +627,43 @@ static void exec_often(void)
 	hold("after");
 }
 
+/* A child that is silent while its parent grows and forks another: what it then asks
+ * for is measured by what it has itself. */
+static void twins(void)
+{
+	int told[2], status;
+	pid_t first, second;
+	unsigned long room = headroom(limit, 0);
+	long now = raw1(SYS_brk, 0);
+	char c;
+
+	/* What comes below this peak is not looked at more than it has to be. */
+	raw2(SYS_munmap, map_raw(room), room);
+	if (pipe(told))
+		return;
+	first = fork();
+	if (first == 0) {
+		raw3(SYS_read, told[0], &c, 1);
+		raw_exit(raw1(SYS_brk, now + (long)(limit / 4)) == now ? 0 : 1);
+	}
+	check(raw1(SYS_brk, now + (long)(limit / 10 * 3)) == now + (long)(limit / 10 * 3), "30 %% more by brk");
+	second = fork();
+	if (second == 0) {
+		map_raw(MIB);
+		for (;;)
+			raw0(SYS_pause);
+	}
+	check(second > 0, "another child");
+	usleep(100000);
+	raw3(SYS_write, told[1], "x", 1);
+	status = reap(first);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "25 %% more for the first child do not fit");
+	hold("twins");
+	kill(second, SIGKILL);
+	reap(second);
+	hold("after");
+}
+
 static void orphans(void)
 {
 	int told[2];
@@ -718,6 +755,7 @@ static const struct task {
 	{ "exec-big", exec_big },
 	{ "exec-often", exec_often },
 	{ "orphans", orphans },
+	{ "twins", twins },
 	{ "new-pids", new_pids },
 	{ "undumpable", undumpable },
 };

@@ -18,7 +18,7 @@ TRAPS = ["strict", "break", "fixed", "credit", "none", "escape", "mixed", "zero"
          "sysv", "memfd", "posixshm", "stack", "growsdown", "huge", "race"]
 TASKS = ["child-dies", "fork-refused", "dont-fork", "clone3", "clone-vm", "leader-exits", "thread-exec", "silent",
          "zombies", "daemon", "short-lived", "pid-reuse", "urgent", "interrupted", "not-restarted", "break-exec", "exec-often",
-         "orphans",
+         "orphans", "twins",
          "new-pids"]
 
 

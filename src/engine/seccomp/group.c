@@ -245,7 +245,7 @@ static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
 	struct proc *parent = ppid == g->supervisor ? NULL : bucket_find_proc(g, ppid);
 	struct promise *promise;
 	struct space *s;
-	bool only;
+	bool sure;
 
 	if (parent && same_address_space(p->pid, ppid) == 1) {
 		space_attach(g, p, parent->space);
@@ -254,17 +254,18 @@ static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
 	s = space_new(g, p);
 	if (!s)
 		return false;
-	promise = promise_of(g, ppid, &only);
-	if (!promise && g->forks) {
+	promise = promise_of(g, ppid);
+	sure = promise && !promise->mixed;
+	if (!promise && g->forks)
 		promise = promise_of_orphan(g);
-		only = false;
-	}
 	if (!promise) {
 		space_count(g, s, NULL, NULL);
 		return true;
 	}
 	promise_keep(g, promise, s);
-	if (!only || s->exact_only)
+	if (!sure)
+		s->brk = 0;
+	if (!sure || s->exact_only)
 		space_look(g, s); /* it may be the promise of another child, which was smaller */
 	return true;
 }

@@ -114,7 +114,8 @@ struct promise {
 	uint64_t charged; /* of these, by the fork policy */
 	struct kin *kin;  /* the child's part in a family; NULL: charged in full */
 	uint64_t start_stack, start_brk, brk;
-	bool exact_only, odd;
+	bool brk_unsure, exact_only, odd;
+	bool mixed; /* its parent forked again before the child was seen: it may be the other's */
 	LIST_ENTRY(promise) entry;
 };
 

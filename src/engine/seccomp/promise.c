@@ -20,10 +20,28 @@
 
 enum { SEARCHES = 8, DEPTH_MAX = 512 };
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Which of two children takes which promise is not known: both hold what either
+ * may have without statm showing it. */
+static void mix(struct promise *a, struct promise *b)
+{
+	a->mixed = b->mixed = true;
+	a->sticky = b->sticky = larger(a->sticky, b->sticky);
+	a->forced = b->forced = larger(a->forced, b->forced);
+	a->exact_only = b->exact_only = a->exact_only || b->exact_only;
+	a->odd = b->odd = a->odd || b->odd;
+	if (a->start_stack != b->start_stack || a->start_brk != b->start_brk)
+		a->start_stack = b->start_stack = a->start_brk = b->start_brk = 0;
+}
+
 struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged)
 {
 	const struct space *s = t->proc->space;
-	struct promise *promise = calloc(1, sizeof(*promise));
+	struct promise *promise = calloc(1, sizeof(*promise)), *other;
 
 	if (!promise)
 		return NULL;
@@ -38,24 +56,24 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uin
 	promise->start_stack = s->start_stack;
 	promise->start_brk = s->start_brk;
 	promise->brk = s->brk;
+	promise->brk_unsure = s->brk_unsure;
 	promise->exact_only = s->exact_only;
 	promise->odd = s->odd;
+	LIST_FOREACH(other, &g->promises, entry)
+		if (other->parent == promise->parent)
+			mix(other, promise);
 	LIST_INSERT_HEAD(&g->promises, promise, entry);
 	ledger_set(&g->promised, g->promised.pages + charged);
 	return promise;
 }
 
-struct promise *promise_of(struct group *g, pid_t parent, bool *ret_only)
+struct promise *promise_of(struct group *g, pid_t parent)
 {
 	struct promise *promise, *oldest = NULL;
 
-	*ret_only = true;
-	LIST_FOREACH(promise, &g->promises, entry) {
-		if (promise->parent != parent)
-			continue;
-		*ret_only = !oldest;
-		oldest = promise;
-	}
+	LIST_FOREACH(promise, &g->promises, entry)
+		if (promise->parent == parent)
+			oldest = promise;
 	return oldest;
 }
 
@@ -97,6 +115,7 @@ void promise_keep(struct group *g, struct promise *promise, struct space *s)
 	s->start_stack = promise->start_stack;
 	s->start_brk = promise->start_brk;
 	s->brk = promise->brk;
+	s->brk_unsure = promise->brk_unsure;
 	s->exact_only = promise->exact_only;
 	s->odd = promise->odd;
 	if (promise->kin)

@@ -15,8 +15,8 @@
 /* A fork by T that the kernel charges PAGES, and the group CHARGED; NULL without memory. */
 struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged);
 
-/* The oldest promise made to PARENT, or NULL; whether it is the only one. */
-struct promise *promise_of(struct group *g, pid_t parent, bool *ret_only);
+/* The oldest promise made to PARENT, or NULL. */
+struct promise *promise_of(struct group *g, pid_t parent);
 
 /* The oldest promise under a fork policy to a parent that has ended, or NULL: that
  * of a child which was found with another parent. */

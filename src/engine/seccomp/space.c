@@ -162,25 +162,28 @@ void space_doubt_image(struct space *s)
 }
 
 /* A new image has a new stack at a new place; without address randomisation
- * it may be the same place, then the old image's bounds are kept. */
+ * it may be the same place, then the old image's bounds are kept.  So they are where
+ * the old one's place was never known. */
 bool space_know_image(struct space *s)
 {
 	struct task_stat st;
-	bool same;
+	bool same, known = s->start_stack != 0 || s->outside;
 
 	if (!s->image_unsure || task_stat_read(LIST_FIRST(&s->procs)->pid, &st) < 0)
 		return false;
-	same = st.start_stack == s->start_stack && st.start_brk == s->start_brk;
-	if (same) {
+	same = known ? st.start_stack == s->start_stack && st.start_brk == s->start_brk : st.never_execed;
+	if (same || !known) {
 		s->sticky += s->before_sticky;
 		s->forced += s->before_forced;
-	} else {
+	}
+	if (!same) {
 		s->start_stack = st.start_stack;
 		s->start_brk = st.start_brk;
-		s->brk = st.start_brk;
+		s->brk = known ? st.start_brk : 0;
 		s->brk_unsure = false;
-		s->exact_only = s->odd = s->unreadable = s->outside = false;
 	}
+	if (!same && known)
+		s->exact_only = s->odd = s->unreadable = s->outside = false;
 	s->before_sticky = s->before_forced = s->replaced = 0;
 	s->image_unsure = false;
 	space_post(s);
