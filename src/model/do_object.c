@@ -43,6 +43,23 @@ static bool admit_holes(struct turn *t, uint64_t size_pages)
 	return turn_admit(t, &t->p->mm, RULE_SHMEM_RESERVE, then - now);
 }
 
+/* Beyond its new end a truncated file is unmapped, private copies with the rest:
+ * mm/truncate.c truncate_pagecache. */
+static void unmap_beyond(struct turn *t, int object, uint64_t pages)
+{
+	for (int p = 0; p < t->m->script->nr_processes; p++) {
+		struct mm *mm = &t->m->process[p].mm;
+
+		for (size_t i = 0; t->m->process[p].alive && i < mm->nr; i++) {
+			const struct mm_vma *vma = &mm->vma[i];
+			uint64_t kept = pages > vma->pgoff ? pages - vma->pgoff : 0;
+
+			if (vma->inode == object && !(vma->flags & VMA_SHARED) && kept < vma->end - vma->start)
+				turn_keep(t, pageset_remove(&mm->anon, vma->start + kept, vma->end));
+		}
+	}
+}
+
 void do_resize(struct turn *t)
 {
 	struct inode *inode = inode_of(t);
@@ -54,6 +71,8 @@ void do_resize(struct turn *t)
 	if (inode->pages.nr && inode->pages.range[inode->pages.nr - 1].end > pages)
 		turn_ok(t, RULE_SHMEM_RELEASE);
 	turn_keep(t, pageset_remove(&inode->pages, pages, UINT64_MAX));
+	if (pages < bytes_to_pages(inode->size_bytes))
+		unmap_beyond(t, t->op->object, pages);
 	inode->size_bytes = t->op->size;
 }
 

@@ -141,23 +141,26 @@ static void meet_anon(struct maps_look *look, const struct vma *vma)
 	struct object *obj = find(look->g, OBJECT_ANON, dev, vma->ino);
 	uint64_t extent = (vma->pgoff + (vma->end - vma->start)) >> PAGE_SHIFT;
 	struct shmobj found;
-	bool known = obj != NULL, told;
+	/* Met before in a scan, it may have been in the making: the call that is over knows. */
+	bool new = !obj || (obj->by_scan && !look->scan && look->noreserve), told;
 
 	if (!obj)
 		obj = add(look->g, OBJECT_ANON, dev, vma->ino);
 	if (!obj)
 		return;
 	obj->seen = true;
-	if (!known)
+	if (new) {
 		obj->noreserve = look->noreserve;
-	else if (!obj->noreserve && extent <= obj->pages)
+		obj->by_scan = look->scan;
+	} else if (!obj->noreserve && extent <= obj->pages) {
 		return;
+	}
 	/* Its size is its own, whatever is still mapped of it; where the kernel does
 	 * not let us ask, the grant and the extent tell. */
 	told = shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found) == 0;
 	if (told)
 		extent = obj->noreserve ? found.pages : bytes_to_pages(found.size_bytes);
-	else if (!known && look->granted_pages > extent)
+	else if (new && look->granted_pages > extent)
 		extent = look->granted_pages;
 	look->granted_pages = 0;
 	if (extent > obj->pages || told)
