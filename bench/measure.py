@@ -86,12 +86,20 @@ def spread(values):
 
 
 class Figure:
-    """One line of the table: a median, and what it is held to."""
+    """One line of the table: a median, and what it is held to.
 
-    def __init__(self, row, what, values, bar=None, unit="", absolute=None, cpu=None):
-        self.row, self.what, self.values, self.bar, self.unit = row, what, list(values), bar, unit
-        self.absolute = absolute or {}  # name: text, beside the ratio
-        self.cpu = cpu                  # the ratio of processor time, for information
+    AT is where a row that grows stands: an axis and a number on it, such as
+    ("threads", 4).  SAMPLES are the single values that the ratios were made of,
+    in turns, by variant.
+    """
+
+    def __init__(self, row, what, values, bar=None, unit="", samples=None, samples_unit="ms", cpu=None, at=None):
+        self.row, self.what, self.bar, self.unit = row, what, bar, unit
+        self.values = brief(values)
+        self.samples = {name: brief(found) for name, found in (samples or {}).items()}
+        self.samples_unit = samples_unit if samples else ""
+        self.cpu = brief(cpu or [])  # the ratio of processor time, for information
+        self.at = tuple(at) if at else None
         self.spread = spread(self.values)
         self.median = self.spread[2]
         self.enforced = False
@@ -103,11 +111,10 @@ class Figure:
             return "not held"
         return "ok" if self.median <= self.bar else "MISSED"
 
-    def as_json(self):
-        low, q1, median, q3, high = self.spread
-        return {"row": self.row, "what": self.what, "unit": self.unit, "median": median, "quartiles": [q1, q3],
-                "min": low, "max": high, "bar": self.bar, "verdict": self.verdict(), "values": self.values,
-                "absolute": self.absolute, "cpu_ratio": self.cpu}
+
+def brief(values):
+    """Five digits are more than any time here is good for."""
+    return [float("%.5g" % value) for value in values]
 
 
 def ratios(results, a, b, of="wall"):
@@ -116,9 +123,9 @@ def ratios(results, a, b, of="wall"):
 
 
 def milliseconds(results):
-    return {name: "%.2f" % (1e3 * statistics.median(s.wall for s in samples)) for name, samples in results.items()}
+    return {name: [1e3 * s.wall for s in samples] for name, samples in results.items()}
 
 
-def cpu_ratio(results, a, b):
+def cpu_ratios(results, a, b):
     low = [y.cpu for y in results[b]]
-    return statistics.median(ratios(results, a, b, "cpu")) if min(low) > 0 else None
+    return ratios(results, a, b, "cpu") if min(low) > 0 else None

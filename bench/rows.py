@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import source
-from measure import RUN_SECONDS, Failed, Figure, Missing, cpu_ratio, milliseconds, ratios, run_once, take_turns
+from measure import RUN_SECONDS, Failed, Figure, Missing, cpu_ratios, milliseconds, ratios, run_once, take_turns
 
 MIB = 1 << 20
 FAR = "64G"  # a limit that nothing here comes near
@@ -30,8 +30,8 @@ class Bench:
     def count(self, full, quick):
         return quick if self.quick else full
 
-    def under_surety(self, argv, limit=FAR):
-        return [self.surety, "run", "--limit", limit, "--"] + argv
+    def under_surety(self, argv, limit=FAR, options=()):
+        return [self.surety, "run", "--limit", limit, *options, "--"] + argv
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -44,48 +44,30 @@ def need(program):
     return path
 
 
-def three_ways(bench, row, argv, env=None, cwd=None, bar=None, floor_bar=None):
+def three_ways(bench, row, argv, env=None, cwd=None, bar=None, floor_bar=None, case="", options=()):
     """A command alone, under `ulimit -v`, under the floor of the mechanism, and under surety."""
     results = take_turns({
         "native": lambda: run_once(argv, env, cwd),
         "ulimit": lambda: run_once(["/bin/sh", "-c", 'ulimit -v %d; exec "$@"' % (64 << 20), "sh"] + argv, env, cwd),
         "floor": lambda: run_once([bench.program("floor")] + argv, env, cwd),
-        "surety": lambda: run_once(bench.under_surety(argv), env, cwd),
+        "surety": lambda: run_once(bench.under_surety(argv, options=options), env, cwd),
     }, bench.runs, bench.warm_up)
+
+    def figure(a, b, held_to=None, samples=None):
+        return Figure(row, "%s%s / %s" % (case and case + ", ", a, b), ratios(results, a, b), held_to, samples=samples,
+                      cpu=cpu_ratios(results, a, b))
+
     times = milliseconds(results)
-
-    def figure(a, b, held_to=None, show=None):
-        return Figure(row, "%s / %s" % (a, b), ratios(results, a, b), held_to, absolute=show,
-                      cpu=cpu_ratio(results, a, b))
-
-    first = figure("surety", "floor", floor_bar) if floor_bar else figure("surety", "native", bar)
-    rest = [figure("surety", "native")] if floor_bar else [figure("surety", "floor")]
-    first.absolute = times
-    return [first] + rest + [figure("floor", "native"), figure("ulimit", "native")]
+    if floor_bar:
+        first = [figure("surety", "floor", floor_bar, times), figure("surety", "native")]
+    else:
+        first = [figure("surety", "native", bar, times), figure("surety", "floor")]
+    return first + [figure("floor", "native"), figure("ulimit", "native")]
 
 
 def row_start(bench):
     """start: /bin/true, nothing but the start of a group and its end"""
     return three_ways(bench, "start", ["/bin/true"])
-
-
-def row_mmap(bench):
-    """mmap: 1 MiB mapped and unmapped in a loop, each mmap one notification"""
-    count = bench.count(50000, 2000)
-    return three_ways(bench, "mmap", [bench.program("mmap_loop"), str(count)], floor_bar=1.2)
-
-
-def row_gcc(bench):
-    """gcc: gcc -O2 -c of one file of some 2,700 lines"""
-    path = source.c_file(bench.path("bench.c"), bench.count(28, 1))
-    argv = [need("gcc"), "-O2", "-c", "-o", bench.path("bench.o"), path]
-    return three_ways(bench, "gcc", argv, bar=1.06)
-
-
-def row_python(bench):
-    """python: python3 with a few imports, no work"""
-    code = "import argparse, asyncio, decimal, json, re, subprocess"
-    return three_ways(bench, "python", [need(PYTHON), "-I", "-c", code], bar=1.06)
 
 
 NODE_SCRIPT = """\
@@ -99,12 +81,39 @@ console.log(path.basename(__filename), JSON.stringify([...words].sort()));
 """
 
 
+def commands(bench):
+    """Programs that several rows run: {name: argv}."""
+    path, script = source.c_file(bench.path("bench.c"), bench.count(28, 1)), bench.path("bench.js")
+    with open(script, "w") as f:
+        f.write(NODE_SCRIPT)
+    loop = "for ((i = 0; i < %d; i++)); do /bin/true; done" % bench.count(300, 20)
+    return {
+        "mmap": [bench.program("mmap_loop"), str(bench.count(50000, 2000))],
+        "gcc": [need("gcc"), "-O2", "-c", "-o", bench.path("bench.o"), path],
+        "python": [need(PYTHON), "-I", "-c", "import argparse, asyncio, decimal, json, re, subprocess"],
+        "node": [need("node"), script],
+        "bash": [need("bash"), "--norc", "--noprofile", "-c", loop],
+    }
+
+
+def row_mmap(bench):
+    """mmap: 1 MiB mapped and unmapped in a loop, each mmap one notification"""
+    return three_ways(bench, "mmap", commands(bench)["mmap"], floor_bar=1.2)
+
+
+def row_gcc(bench):
+    """gcc: gcc -O2 -c of one file of some 2,700 lines"""
+    return three_ways(bench, "gcc", commands(bench)["gcc"], bar=1.06)
+
+
+def row_python(bench):
+    """python: python3 with a few imports, no work"""
+    return three_ways(bench, "python", commands(bench)["python"], bar=1.06)
+
+
 def row_node(bench):
     """node: node with a script of seven lines"""
-    path = bench.path("bench.js")
-    with open(path, "w") as f:
-        f.write(NODE_SCRIPT)
-    return three_ways(bench, "node", [need("node"), path], bar=1.03)
+    return three_ways(bench, "node", commands(bench)["node"], bar=1.03)
 
 
 def git_status(bench, row, files):
@@ -121,20 +130,14 @@ def git_status(bench, row, files):
 
 def row_record(bench):
     """record: a run that is recorded, to one that is not: gcc, node, the loop of mmap, forks"""
-    path = source.c_file(bench.path("record.c"), bench.count(14, 1))
-    script = bench.path("record.js")
-    with open(script, "w") as f:
-        f.write(NODE_SCRIPT)
-    loop = "for ((i = 0; i < %d; i++)); do /bin/true; done" % bench.count(300, 20)
-    figures = []
-    for name, argv in (("gcc", [need("gcc"), "-O2", "-c", "-o", bench.path("record.o"), path]), ("node", [need("node"), script]),
-                       ("mmap", [bench.program("mmap_loop"), str(bench.count(50000, 2000))]),
-                       ("bash", [need("bash"), "--norc", "--noprofile", "-c", loop])):
+    figures, work = [], commands(bench)
+    for name in "gcc", "node", "mmap", "bash":
+        argv = work[name]
         recorded = [bench.surety, "run", "--limit", FAR, "--record", bench.path("run.rec"), "--"] + argv
         results = take_turns({"surety": lambda: run_once(bench.under_surety(argv)),
                               "record": lambda: run_once(recorded)}, bench.runs, bench.warm_up)
         figures.append(Figure("record", "%s, record / surety" % name, ratios(results, "record", "surety"), 1.25,
-                              cpu=cpu_ratio(results, "record", "surety")))
+                              samples=milliseconds(results), cpu=cpu_ratios(results, "record", "surety")))
     return figures
 
 
@@ -150,22 +153,47 @@ def row_git_large(bench):
 
 def row_bash(bench):
     """bash: a loop of 300 forks and execs of /bin/true"""
-    loop = "for ((i = 0; i < %d; i++)); do /bin/true; done" % bench.count(300, 20)
-    return three_ways(bench, "bash", [need("bash"), "--norc", "--noprofile", "-c", loop], bar=1.3)
+    return three_ways(bench, "bash", commands(bench)["bash"], bar=1.3)
+
+
+def peak_bytes(bench, argv):
+    """The most that a command is ever promised, as its summary says."""
+    done = subprocess.run([bench.surety, "run", "--limit", FAR, "--summary", "--"] + argv, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=RUN_SECONDS)
+    found = re.search(r"peak Committed_AS ([\d.]+)([KMG]?)", done.stderr)
+    if done.returncode != 0 or not found:
+        raise Failed("%s: no summary: %s" % (argv[0], done.stderr[-300:].strip()))
+    return float(found[1]) * 1024 ** " KMG".index(found[2] or " ")
+
+
+def row_tight(bench):
+    """tight: whole programs under a limit 4 % above the most they take, to one far away"""
+    figures, work = [], commands(bench)
+    for name in "gcc", "python", "node", "bash":
+        argv = work[name]
+        limit = str(int(max(peak_bytes(bench, argv) for _ in range(3)) * 1.04) & -4096)
+        results = take_turns({"far": lambda: run_once(bench.under_surety(argv)),
+                              "near": lambda: run_once(bench.under_surety(argv, limit))}, bench.runs, bench.warm_up)
+        figures.append(Figure("tight", "%s, near / far" % name, ratios(results, "near", "far"),
+                              samples=milliseconds(results), cpu=cpu_ratios(results, "near", "far")))
+    return figures
 
 
 # A process of a given shape, see call_cost.c
 
 
 class Shape:
-    """call_cost started, its shape made, and waiting."""
+    """call_cost, or with THREADS the program of that name, started, its shape made, and waiting."""
 
-    def __init__(self, bench, mappings=0, processes=0, count=1, size=MIB, step=0, limit=FAR, native=False):
-        shape = [str(n) for n in (mappings, processes, count, size, step)]
-        argv = [bench.program("call_cost")] + shape
+    def __init__(self, bench, mappings=0, processes=0, threads=0, count=1, size=MIB, step=0, limit=FAR, under="surety"):
+        shape = [threads, count, size] if threads else [mappings, processes, count, size, step]
+        self.what = "threads" if threads else "call_cost"
+        argv = [bench.program(self.what)] + [str(n) for n in shape]
         self.bench, self.count = bench, count
         self.name = "bench-%d" % os.getpid()
-        if not native:
+        if under == "floor":
+            argv = [bench.program("floor")] + argv
+        if under == "surety":
             argv = [bench.surety, "run", "--limit", limit, "--name", self.name, "--report", "/dev/null", "--"] + argv
         self.said = open(bench.path("call_cost.err"), "w+")
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said,
@@ -197,7 +225,7 @@ class Shape:
 
     def failed(self, what):
         self.said.seek(0)
-        return Failed("call_cost %s: %s" % (what, self.said.read(300).strip() or "it said nothing"))
+        return Failed("%s %s: %s" % (self.what, what, self.said.read(300).strip() or "it said nothing"))
 
     def status(self):
         out = subprocess.run([self.bench.surety, "status", "--json", self.name], stdout=subprocess.PIPE, check=True,
@@ -240,38 +268,38 @@ def compare(bench, row, what, variants, bar=None):
     """Ratio of the second variant to the first."""
     results = take_turns(variants, bench.runs, 0 if bench.quick else 1)
     (base, low), (other, high) = results.items()
-    medians = {name: "%.2f us" % sorted(v)[len(v) // 2] for name, v in results.items()}
-    return Figure(row, what, [h / l for h, l in zip(high, low)], bar, absolute=medians)
+    return Figure(row, what, [h / l for h, l in zip(high, low)], bar, samples=results, samples_unit="us")
 
 
 def row_mappings(bench):
     """mappings: a granted call in a process of 30,000 mappings, to one of few"""
     many, count = bench.count(30000, 500), bench.count(10000, 500)
-    return [compare(bench, "mappings", "%d / few%s" % (many, ", native" if native else ""),
-                    {"few": lambda: granted(bench, count=count, native=native),
-                     str(many): lambda: granted(bench, mappings=many, count=count, native=native)}, bar)
-            for native, bar in ((False, 1.15), (True, None))]
+    return [compare(bench, "mappings", "%d / few%s" % (many, ", native" if under == "native" else ""),
+                    {"few": lambda: granted(bench, count=count, under=under),
+                     str(many): lambda: granted(bench, mappings=many, count=count, under=under)}, bar)
+            for under, bar in (("surety", 1.15), ("native", None))]
 
 
 def row_processes(bench):
     """processes: a granted call in a group of 500 processes, to one of one"""
     many, count = bench.count(500, 20), bench.count(10000, 500)
-    return [compare(bench, "processes", "%d / 1%s" % (many, ", native" if native else ""),
-                    {"1": lambda: granted(bench, count=count, native=native),
-                     str(many): lambda: granted(bench, processes=many, count=count, native=native)}, bar)
-            for native, bar in ((False, 1.15), (True, None))]
+    return [compare(bench, "processes", "%d / 1%s" % (many, ", native" if under == "native" else ""),
+                    {"1": lambda: granted(bench, count=count, under=under),
+                     str(many): lambda: granted(bench, processes=many, count=count, under=under)}, bar)
+            for under, bar in (("surety", 1.15), ("native", None))]
+
+
+def leave_little(status):
+    """What a job must hold beside for 3 % of its limit to be left."""
+    return (status["CommitLimit"] - status["Committed_AS"] - status["CommitLimit"] * 3 // 100) & -4096
 
 
 def row_near(bench):
     """near: a granted call with 3 % of the limit left, to one far from the limit"""
     limit, count = 512 * MIB, bench.count(5000, 200)
-
-    def leave_little(status):
-        return (status["CommitLimit"] - status["Committed_AS"] - status["CommitLimit"] * 3 // 100) & -4096
-
     return [compare(bench, "near", "near / far, %d process%s" % (n + 1, "es" if n else ""),
                     {"far": lambda: granted(bench, processes=n, count=count),
-                     "near": lambda: granted(bench, leave_little, str(limit), processes=n, count=count)})
+                     "near": lambda: granted(bench, leave_little, str(limit), processes=n, count=count)}, 5)
             for n in (0, bench.count(199, 9))]
 
 
@@ -310,15 +338,15 @@ def row_memory(bench):
             found.append({name: memory_kb(pid) for name, pid in own.items()})
             job.finish()
     sums = [[sum(pair[n] for pair in sample.values()) / 1024 for sample in found] for n in (0, 1)]
-    parts = {name: "%.2f MiB" % (pair[0] / 1024) for name, pair in found[-1].items()}
+    parts = {name: [sample[name][0] / 1024 for sample in found] for name in found[0]}
     # Rss counts the text that both share twice: the harder figure is held to the bar.
-    rss = Figure("memory", "Rss, both processes", sums[0], 8, " MiB", parts)
+    rss = Figure("memory", "Rss, both processes", sums[0], 8, " MiB", parts, "MiB")
     rss.enforced = not bench.quick  # a size is not noisy: three looks are enough
     return [rss, Figure("memory", "private, both processes", sums[1], unit=" MiB")]
 
 
-ROWS = [row_start, row_mmap, row_gcc, row_python, row_node, row_record, row_git, row_git_large, row_bash, row_mappings,
-        row_processes, row_near, row_refusals, row_memory]
+ROWS = [row_start, row_mmap, row_gcc, row_python, row_node, row_record, row_git, row_git_large, row_bash, row_tight,
+        row_mappings, row_processes, row_near, row_refusals, row_memory]
 
 
 def name_of(row):

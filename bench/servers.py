@@ -68,13 +68,13 @@ def figures(row, results, what):
     """Throughput as surety / native, where more is better, and latency, where less is."""
     native, surety = results["native"], results["surety"]
 
-    def shown(of, form):
-        return {name: form % statistics.median(getattr(x, of) for x in loads) for name, loads in results.items()}
+    def samples(of):
+        return {name: [getattr(x, of) for x in loads] for name, loads in results.items()}
 
     rate = Figure(row, what + ", native / surety", [n.rate / s.rate for n, s in zip(native, surety)], 1 / 0.98,
-                  absolute=shown("rate", "%.0f/s"))
-    p99 = Figure(row, "p99 latency, surety / native", [s.p99 / n.p99 for n, s in zip(native, surety)], 1.05,
-                 absolute=shown("p99", "%.3f ms"))
+                  samples=samples("rate"), samples_unit="/s")
+    p99 = Figure(row, what + " p99 latency, surety / native", [s.p99 / n.p99 for n, s in zip(native, surety)], 1.05,
+                 samples=samples("p99"))
     return [rate, p99]
 
 

@@ -5,8 +5,10 @@
  *     threads NUMBER COUNT BYTES
  *
  * NUMBER threads map and unmap BYTES, COUNT times in all, and write to the first
- * page each time.  It prints nanoseconds for all of it: the threads are made,
- * and have mapped once, before the clock starts.
+ * page each time.  As call_cost does, it says "ready" when the threads are made
+ * and have mapped once, waits for the number of bytes that it is to hold beside,
+ * prints nanoseconds for all of it and that none was refused, and lives until its
+ * input ends.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -17,7 +19,7 @@
 
 enum { ARGUMENTS = 3 };
 
-static pthread_barrier_t start;
+static pthread_barrier_t made, start;
 static size_t bytes;
 static long each;
 
@@ -37,10 +39,26 @@ static void *work(void *arg)
 {
 	(void)arg;
 	map_once();
+	pthread_barrier_wait(&made);
 	pthread_barrier_wait(&start);
 	for (long i = 0; i < each; i++)
 		map_once();
 	return NULL;
+}
+
+static void hold(void)
+{
+	size_t beside = 0;
+
+	printf("ready\n");
+	fflush(stdout);
+	if (scanf("%zu", &beside) != 1)
+		exit(1);
+	if (beside &&
+	    mmap(NULL, beside, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) {
+		perror("hold");
+		exit(1);
+	}
 }
 
 static int64_t now_ns(void)
@@ -63,6 +81,7 @@ int main(int argc, char **argv)
 	}
 	each = atol(argv[2]) / number;
 	bytes = (size_t)atol(argv[3]);
+	pthread_barrier_init(&made, NULL, (unsigned int)number + 1);
 	pthread_barrier_init(&start, NULL, (unsigned int)number + 1);
 	for (long i = 0; i < number; i++) {
 		if (pthread_create(&thread[i], NULL, work, NULL) != 0) {
@@ -70,10 +89,15 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	pthread_barrier_wait(&start);
+	pthread_barrier_wait(&made);
+	hold();
 	begun = now_ns();
+	pthread_barrier_wait(&start);
 	for (long i = 0; i < number; i++)
 		pthread_join(thread[i], NULL);
-	printf("%lld\n", (long long)(now_ns() - begun));
+	printf("%lld 0\n", (long long)(now_ns() - begun));
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
 	return 0;
 }
