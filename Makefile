@@ -13,7 +13,7 @@ define configure
 		{ meson configure --clearcache $(1) && meson setup --reconfigure $(1) >/dev/null; }
 endef
 
-.PHONY: all deps build demo demo-servers check check-servers check-sanitize oracle oracle-keep oracle-long guest vm soak bench install clean
+.PHONY: all deps build demo demo-servers check check-servers check-sanitize oracle oracle-keep oracle-long guest vm soak bench bench-docs install clean
 
 all: build
 
@@ -79,6 +79,10 @@ soak: build
 bench: build
 	@tools/deps.sh test bench
 	@bench/run
+
+# Tables and pictures of the documents, from the data that docs/bench has.
+bench-docs:
+	@bench/plot
 
 install: build
 	@meson install -C $(BUILD)

@@ -11,6 +11,7 @@ import time
 from measure import RUN_SECONDS, Failed, Figure, take_turns
 from programs import make_command, sqlite_command
 from rows import MIB, Shape, commands, granted, leave_little, memory_kb
+from table import axis_words
 
 NEAR = str(1024 * MIB)
 THREAD_BYTES = 1 << 16  # 64 threads at once stay within what is left near the limit
@@ -26,11 +27,6 @@ def axes(bench):
     }
 
 
-def named(axis, number):
-    return "%d %s" % (number, {"processes": "process", "threads": "thread", "mappings": "mapping"}[axis] if number == 1
-                      else axis)
-
-
 def grown(bench, row, axis, count, bar=None):
     """A granted call at each number of an axis: to the first, to the floor, near the limit to far from it."""
     found = []
@@ -44,7 +40,7 @@ def grown(bench, row, axis, count, bar=None):
             "surety": lambda: granted(bench, **shape),
             "near": lambda: granted(bench, leave_little, NEAR, **shape),
         }, bench.runs, 0 if bench.quick else 1)
-        one, what = results.pop("first"), named(axis, number)
+        one, what = results.pop("first"), axis_words(axis, number)
 
         def figure(of, a, b, held_to=None, samples=None):
             found.append(Figure(row, what + of, [x / y for x, y in zip(a, b)], held_to, samples=samples,
@@ -53,7 +49,7 @@ def grown(bench, row, axis, count, bar=None):
         figure(", surety / floor", results["surety"], results["floor"], samples=results)
         figure(", near / far", results["near"], results["surety"], 5)
         if number != numbers[0] and bar:
-            figure(" / " + named(axis, numbers[0]), results["surety"], one, bar)
+            figure(" / " + axis_words(axis, numbers[0]), results["surety"], one, bar)
     return found
 
 
@@ -96,7 +92,7 @@ def row_supervisor(bench):
                     cpu.append((on_cpu_us(pid) - before) / count)
                     memory.append(memory_kb(pid)[1] / 1024)
                     job.end()
-            what, at = named(axis, number), (axis, number)
+            what, at = axis_words(axis, number), (axis, number)
             found.append(Figure("supervisor", "private memory, " + what, memory, unit=" MiB", at=at))
             found.append(Figure("supervisor", "CPU of a granted call, " + what, cpu, unit=" us", at=at))
     return found

@@ -11,6 +11,12 @@ def number(value):
     return "%.0f" % value if abs(value) >= 1000 else "%.3g" % value if abs(value) >= 1 else "%.2f" % value
 
 
+def axis_words(axis, at):
+    """A number of an axis in words: 1 process, 1,000 processes."""
+    one = {"processes": "process", "threads": "thread", "mappings": "mapping"}
+    return "{:,} {}".format(at, one[axis] if at == 1 else axis)
+
+
 def shown(figure, name):
     """The median of one variant, with its unit."""
     if name not in figure.samples:
