@@ -120,11 +120,12 @@ class Guest:
     """One boot.  COMMAND is looked up in /bin; FILES are (host path, guest path)."""
 
     def __init__(self, version, build, command, files=(), memory="512M", cpus=1, timeout=300, env=None,
-                 shell=False, append="", on_output=None):
+                 shell=False, append="", on_output=None, counting=False):
         self.version, self.build, self.command = version, os.path.abspath(build), list(command)
         self.files, self.memory, self.cpus = list(files), memory, cpus
         self.timeout, self.env, self.shell, self.append = timeout, dict(env or {}), shell, append
         self.on_output = on_output  # called with ("o" or "e", bytes) as they come; with more processors at the end
+        self.counting = counting  # its clock counts instructions, one a nanosecond
         self.held = []
         self.result = Result()
 
@@ -166,7 +167,8 @@ class Guest:
                 "-initrd", os.path.join(folder, "initramfs"), "-append", append,
                 "-chardev", "file,id=console,path=" + os.path.join(folder, "console"),
                 "-chardev", "stdio,id=results,signal=off",
-                "-device", "isa-serial,chardev=console", "-device", "isa-serial,chardev=results"]
+                "-device", "isa-serial,chardev=console", "-device", "isa-serial,chardev=results",
+                *(["-icount", "shift=0,sleep=off"] if self.counting else [])]
 
     def run(self):
         """Boots, runs the command to its end and returns the Result."""
