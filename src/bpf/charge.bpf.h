@@ -74,13 +74,16 @@ static __always_inline int charge_resize(struct surety_table *t, struct mark *m,
  * that was there before its group is counted once it has been read. */
 static __always_inline int charge_unknown(struct surety_table *t, struct mm_struct *mm, __s64 pages)
 {
-	__u32 group = group_current(t);
 	struct surety_space *s;
 	struct denial no = {};
 	struct requester who;
 	__u64 key = (__u64)mm;
+	__u32 group;
 
-	if (!group || mm->total_vm)
+	if (mm->total_vm)
+		return 0;
+	group = group_current(t);
+	if (!group)
 		return 0;
 	s = space_enter(t, mm, group, true);
 	if (!s)
@@ -92,7 +95,7 @@ static __always_inline int charge_unknown(struct surety_table *t, struct mm_stru
 		space_remember(s, mm, pages, 0);
 		return 0;
 	}
-	bpf_map_delete_elem(&spaces, &key);
+	space_delete(key);
 	refusal_tell(t, &no, REFUSED_EXEC, EXEC_FIRST);
 	return -ENOMEM;
 }
@@ -124,14 +127,14 @@ static __always_inline enum refusal_kind kind_of(const struct mark *m, struct ta
 		return REFUSED_EXEC;
 	if (m && m->kind == MARK_STACK)
 		return REFUSED_STACK;
-	return BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) ? REFUSED_EXEC : REFUSED_SPACE;
+	return BPF_CORE_READ_BITFIELD(task, in_execve) ? REFUSED_EXEC : REFUSED_SPACE;
 }
 
 /* The rest of an execve can only be granted, or the process killed. */
 static __always_inline bool exec_forces(struct surety_space *s, enum refusal_kind kind, struct task_struct *task,
 					struct mm_struct *mm, __s64 pages)
 {
-	if (!s->exec_left || task->mm != mm || !BPF_CORE_READ_BITFIELD_PROBED(task, in_execve))
+	if (!s->exec_left || task->mm != mm || !BPF_CORE_READ_BITFIELD(task, in_execve))
 		return false;
 	if (pages > s->exec_left)
 		return false;

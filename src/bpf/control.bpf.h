@@ -73,7 +73,7 @@ static long leave_space(struct bpf_map *map, const __u64 *key, struct surety_spa
 	if (!t || s->group != l->from)
 		return 0;
 	if (!l->to) {
-		bpf_map_delete_elem(&spaces, key);
+		space_delete(*key);
 		return 0;
 	}
 	bpf_spin_lock(&t->lock);

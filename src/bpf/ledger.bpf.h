@@ -106,6 +106,16 @@ static __always_inline __u32 group_current(struct surety_table *t)
 	return n->group;
 }
 
+/* A hash of an address, below 1 << 16.  The verifier does no arithmetic with a
+ * pointer, but takes the lower half of one for a number. */
+static __always_inline __u32 near(__u64 address)
+{
+	__u64 low;
+
+	asm volatile("r0 = %1; w0 = w0; %0 = r0" : "=r"(low) : "r"(address) : "r0");
+	return (__u32)low * 0x9e3779b1U >> 16;
+}
+
 static __always_inline __u64 floor_sub(__u64 a, __u64 b)
 {
 	return a > b ? a - b : 0;

@@ -37,13 +37,24 @@ struct {
 	__type(value, struct mark);
 } marks SEC(".maps");
 
+/* Whether a task of this hash ever had one: most have not, and are spared the search. */
+static __u8 marked[1 << 16];
+
+static __always_inline __u8 *mark_near(struct task_struct *task)
+{
+	return &marked[near((__u64)task)];
+}
+
 static __always_inline struct mark *mark_get(void)
 {
-	return bpf_task_storage_get(&marks, bpf_get_current_task_btf(), 0, 0);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return *mark_near(task) ? bpf_task_storage_get(&marks, task, 0, 0) : NULL;
 }
 
 static __always_inline struct mark *mark_make(void)
 {
+	*mark_near(bpf_get_current_task_btf()) = 1;
 	return bpf_task_storage_get(&marks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 

@@ -80,7 +80,7 @@ int BPF_PROG(on_attach, struct cgroup *cgrp, struct task_struct *leader, bool th
 	if (!s)
 		return 0;
 	space_empty(t, s, key);
-	bpf_map_delete_elem(&spaces, &key);
+	space_delete(key);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	}
 	space_empty(t, s, key);
-	bpf_map_delete_elem(&spaces, &key);
+	space_delete(key);
 	return 0;
 }
 

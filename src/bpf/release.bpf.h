@@ -44,7 +44,7 @@ int BPF_PROG(on_exit_mmap, struct mm_struct *mm)
 	t = table_get();
 	if (t)
 		space_empty(t, s, key);
-	bpf_map_delete_elem(&spaces, &key);
+	space_delete(key);
 	return 0;
 }
 
@@ -131,7 +131,7 @@ int BPF_PROG(on_insert_end, struct mm_struct *mm, struct vm_area_struct *vma, in
 	if (!t || !s)
 		return 0;
 	space_empty(t, s, key);
-	bpf_map_delete_elem(&spaces, &key);
+	space_delete(key);
 	return 0;
 }
 

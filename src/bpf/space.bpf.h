@@ -22,6 +22,15 @@ struct {
 	__type(value, struct surety_space);
 } spaces SEC(".maps");
 
+/* How many entries there are by a hash of their key: 0 says, at the price of one
+ * load, what a look-up says of nearly all address spaces of most hosts. */
+static __u32 spaces_near[1 << 16];
+
+static __always_inline __u32 *space_near(__u64 key)
+{
+	return &spaces_near[near(key)];
+}
+
 /* What execve takes when it can no longer fail: 128 KiB of stack and the data of
  * a program of usual size.  A larger one is refused, and killed, as by mode 2. */
 enum {
@@ -42,7 +51,14 @@ static __always_inline struct surety_space *space_find(struct mm_struct *mm)
 {
 	__u64 key = (__u64)mm;
 
-	return bpf_map_lookup_elem(&spaces, &key);
+	return *space_near(key) ? bpf_map_lookup_elem(&spaces, &key) : NULL;
+}
+
+/* What it holds is the caller's to give back. */
+static __always_inline void space_delete(__u64 key)
+{
+	if (!bpf_map_delete_elem(&spaces, &key))
+		__sync_fetch_and_sub(space_near(key), 1);
 }
 
 static __always_inline struct surety_space *space_enter(struct surety_table *t, struct mm_struct *mm, __u32 group,
@@ -56,7 +72,9 @@ static __always_inline struct surety_space *space_enter(struct surety_table *t, 
 		.pid = bpf_get_current_pid_tgid() >> 32,
 	};
 
+	__sync_fetch_and_add(space_near(key), 1);
 	if (bpf_map_update_elem(&spaces, &key, &new, BPF_NOEXIST) < 0) {
+		__sync_fetch_and_sub(space_near(key), 1);
 		__sync_fetch_and_add(&t->faults.untracked, 1);
 		return NULL;
 	}
