@@ -45,10 +45,10 @@ struct {
 	__type(value, struct nearest);
 } nearest SEC(".maps");
 
-/* Who asks, for the reserves. */
+/* Who asks, for the reserves: looked at near the limit only. */
 struct requester {
-	bool privileged;
-	__u64 total_vm;
+	struct task_struct *task;
+	struct mm_struct *mm; /* may be NULL */
 };
 
 /* Why not. */
@@ -121,13 +121,15 @@ static __always_inline __u64 floor_sub(__u64 a, __u64 b)
 	return a > b ? a - b : 0;
 }
 
+static __always_inline bool privileged(struct task_struct *task);
+
 static __always_inline __u64 group_allowed(const struct surety_group *g, const struct requester *who)
 {
-	__u64 allowed = g->limit, user = who->total_vm / 32;
+	__u64 allowed = g->limit, user = who->mm ? who->mm->total_vm / 32 : 0;
 
 	if (user > g->user_reserve)
 		user = g->user_reserve;
-	if (!who->privileged)
+	if (!privileged(who->task))
 		allowed = floor_sub(allowed, g->admin_reserve);
 	return floor_sub(allowed, user);
 }
@@ -138,6 +140,8 @@ static __always_inline bool group_fits(const struct surety_group *g, __s64 pages
 		return true;
 	if (g->mode == OVERCOMMIT_GUESS)
 		return (__u64)pages <= g->ram_swap;
+	if ((__u64)(g->committed + pages) < floor_sub(floor_sub(g->limit, g->admin_reserve), g->user_reserve))
+		return true;
 	return (__u64)(g->committed + pages) < group_allowed(g, who);
 }
 
@@ -214,12 +218,10 @@ static __always_inline __s64 locked_take(struct surety_table *t, __s64 *held, __
 	return pages;
 }
 
-static __always_inline bool privileged(struct task_struct *task);
-
 static __always_inline void requester_of(struct requester *who, struct task_struct *task, struct mm_struct *mm)
 {
-	who->privileged = privileged(task);
-	who->total_vm = mm ? mm->total_vm : 0;
+	who->task = task;
+	who->mm = mm;
 }
 
 /* cap_vm_enough_memory(): CAP_SYS_ADMIN in the initial user namespace. */
