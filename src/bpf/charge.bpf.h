@@ -151,13 +151,15 @@ static __always_inline int charge_space(struct surety_table *t, struct surety_sp
 	bool forced = exec_forces(s, kind, task, mm, pages) || (kind == REFUSED_STACK && m && m->before);
 	struct denial no = {};
 	struct requester who;
+	__s64 nr;
 
 	if (!s->seeded)
 		return 0;
 	requester_of(&who, task, mm);
-	space_charge(t, s, pages, 0, pages, forced, &who, &no);
+	nr = m && m->kind == MARK_STACK && m->noreserve ? pages : 0;
+	space_charge(t, s, pages - nr, nr, pages, forced, &who, &no);
 	if (!no.group) {
-		space_remember(s, mm, pages, 0);
+		space_remember(s, mm, pages - nr, nr);
 		return 0;
 	}
 	refusal_tell(t, &no, kind, pages);
@@ -225,6 +227,7 @@ int BPF_PROG(on_stack_grow, struct vm_area_struct *vma, unsigned long address)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct surety_space *s = space_find(mm);
+	struct surety_table *t;
 	struct mark *m;
 
 	if (!s)
@@ -235,8 +238,11 @@ int BPF_PROG(on_stack_grow, struct vm_area_struct *vma, unsigned long address)
 	m->kind = MARK_STACK;
 	m->charged = 0;
 	m->before = vma->vm_start <= mm->start_stack && mm->start_stack < vma->vm_end;
-	/* The kernel charges it and never gives it back: nothing holds it. */
-	if (!(vma->vm_flags & VM_ACCOUNT))
+	/* Not marked, the kernel never gives it back: nobody's, or MAP_NORESERVE memory. */
+	t = table_get();
+	m->noreserve = t && noreserve(vma->vm_flags) && (vma->vm_flags & VM_WRITE) && mode_never(t, s->group) &&
+		       !host_never();
+	if (!(vma->vm_flags & VM_ACCOUNT) && !m->noreserve)
 		m->kind = MARK_IGNORE;
 	return 0;
 }

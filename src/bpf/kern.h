@@ -85,6 +85,7 @@ struct super_block {
 
 struct inode {
 	struct super_block *i_sb;
+	unsigned int i_rdev;
 	long long i_size;
 };
 
@@ -95,6 +96,7 @@ struct shmem_inode_info {
 
 struct file {
 	struct inode *f_inode;
+	unsigned int f_mode;
 };
 
 struct dentry {

@@ -20,6 +20,7 @@ enum mark_kind {
 struct mark {
 	__u32 kind;
 	__u32 group;
+	__u32 noreserve; /* MARK_STACK: the growth is of such memory */
 	__u64 inode;
 	__s64 charged; /* since the mark was set */
 	__s64 before;  /* pages that the object has */

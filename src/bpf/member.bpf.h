@@ -91,6 +91,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	struct mm_struct *mm = child->mm;
 	struct surety_space *s;
 	struct surety_table *t;
+	struct reading r;
 	__u64 key = (__u64)mm;
 	__u32 group;
 
@@ -104,10 +105,16 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (!t)
 		return 0;
 	group = group_find(child->cgroups->dfl_cgrp);
-	if (group == s->group)
-		return 0;
 	if (group) {
-		space_move(t, s, key, group);
+		if (group != s->group)
+			space_move(t, s, key, group);
+		/* MAP_NORESERVE memory was counted with all that the parent has of it:
+		 * some may not have been copied (MADV_DONTFORK). */
+		if (s->nr) {
+			space_read(child, &r);
+			if (!r.result)
+				space_settle(t, s, &r);
+		}
 		return 0;
 	}
 	space_empty(t, s, key);

@@ -13,18 +13,6 @@
 #ifndef SURETY_BPF_NORESERVE_H
 #define SURETY_BPF_NORESERVE_H
 
-/* Hidden on some hosts: then it is taken for 0, what nearly all have. */
-extern const void sysctl_overcommit_memory __ksym __weak;
-
-static __always_inline bool host_never(void)
-{
-	int mode = 0;
-
-	if (&sysctl_overcommit_memory)
-		bpf_probe_read_kernel(&mode, sizeof(mode), &sysctl_overcommit_memory);
-	return mode == OVERCOMMIT_NEVER;
-}
-
 /* Arguments 0 and 1 of the system call: start or address, and length. */
 static __always_inline void call_range(__u64 *start, __u64 *len)
 {
@@ -83,6 +71,14 @@ static __always_inline int promise(struct surety_table *t, struct surety_space *
 	return 0;
 }
 
+/* /dev/zero, open for writing: mapped shared it is shared memory of its own. */
+static __always_inline bool is_zero(struct file *file)
+{
+	enum { ZERO_DEVICE = 1 << 20 | 5, FOR_WRITING = 2 };
+
+	return file->f_inode->i_rdev == ZERO_DEVICE && (file->f_mode & FOR_WRITING);
+}
+
 SEC("fmod_ret/security_mmap_file")
 int BPF_PROG(on_mmap_file, struct file *file, unsigned long prot, unsigned long flags, int ret)
 {
@@ -94,7 +90,7 @@ int BPF_PROG(on_mmap_file, struct file *file, unsigned long prot, unsigned long 
 	if (ret || !(flags & MAP_NORESERVE) || (flags & MAP_HUGETLB))
 		return ret;
 	shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
-	if (shared ? file != NULL : (flags & MAP_TYPE) != MAP_PRIVATE || !(prot & PROT_WRITE))
+	if (shared ? file && !is_zero(file) : (flags & MAP_TYPE) != MAP_PRIVATE || !(prot & PROT_WRITE))
 		return 0;
 	mm = bpf_get_current_task_btf()->mm;
 	s = mm ? space_find(mm) : NULL;
@@ -125,7 +121,7 @@ int BPF_PROG(on_mmap_end, struct file *file, unsigned long addr, unsigned long l
 		return 0;
 	m = flags & MAP_NORESERVE ? mark_get() : NULL;
 	if (m && m->promised) {
-		if (failed)
+		if (failed || m->promised_shared) /* no object has taken it */
 			promise_undo(t, m, mm);
 		m->promised = 0;
 	}
@@ -157,7 +153,7 @@ int BPF_PROG(on_unmap_part, struct vm_area_struct *vma)
 	}
 	if (flags & VM_WRITE)
 		s->gather_nr += pages;
-	else if (vma->anon_vma || vma->vm_ops)
+	else if (vma->anon_vma)
 		s->gather_kept += pages;
 	return 0;
 }
@@ -187,7 +183,7 @@ int BPF_PROG(on_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot
 	if (to <= from)
 		return 0;
 	pages = (to - from) >> PAGE_SHIFT;
-	if (vma->anon_vma || vma->vm_ops)
+	if (vma->anon_vma)
 		kept = pages < s->nr_kept ? pages : s->nr_kept;
 	requester_of(&who, bpf_get_current_task_btf(), mm);
 	space_charge(t, s, 0, pages - kept, pages - kept, false, &who, &no);

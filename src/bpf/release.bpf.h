@@ -68,8 +68,8 @@ int BPF_PROG(on_mprotect, void *vmi, void *tlb, struct vm_area_struct *vma, void
 		return 0;
 	if ((oldflags & VM_ACCOUNT) && untouched)
 		s->drop_ac = pages;
-	if (noreserve(oldflags) && (oldflags & VM_WRITE)) {
-		if (untouched)
+	if (s->nr && noreserve(oldflags) && (oldflags & VM_WRITE)) {
+		if (!vma->anon_vma)
 			s->drop_nr = pages;
 		else
 			s->keep_nr = pages;

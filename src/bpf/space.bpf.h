@@ -156,6 +156,18 @@ static __always_inline bool mode_never(struct surety_table *t, __u32 group)
 	return t->group[group & (GROUPS_MAX - 1)].mode == OVERCOMMIT_NEVER;
 }
 
+/* Hidden on some hosts: then it is taken for 0, what nearly all have. */
+extern const void sysctl_overcommit_memory __ksym __weak;
+
+static __always_inline bool host_never(void)
+{
+	int mode = 0;
+
+	if (&sysctl_overcommit_memory)
+		bpf_probe_read_kernel(&mode, sizeof(mode), &sysctl_overcommit_memory);
+	return mode == OVERCOMMIT_NEVER;
+}
+
 /* The mappings of a task's address space, and its lock's number when that began. */
 struct reading {
 	struct mm_struct *mm;

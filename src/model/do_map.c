@@ -74,10 +74,13 @@ static uint32_t mm_flags(const struct turn *t)
 		flags |= MM_NOHUGEPAGE;
 	if (op->read_only && (op->flags & MAP_TYPE) == MAP_SHARED)
 		flags |= MM_NEVER_WRITE;
+	if (op->flags & MAP_NORESERVE && charges_noreserve(t->m))
+		flags |= MM_NORESERVE;
 	return flags;
 }
 
-/* What the mappings from START to END hold of a charge that a fixed mapping takes over. */
+/* What the mappings from START to END hold of a charge that a fixed mapping takes over:
+ * the kernel's own charge. */
 static uint64_t replaced_pages(const struct turn *t, uint64_t start, uint64_t end)
 {
 	const struct mm *mm = &t->p->mm;
@@ -88,6 +91,8 @@ static uint64_t replaced_pages(const struct turn *t, uint64_t start, uint64_t en
 		uint64_t a = mm->vma[i].start > start ? mm->vma[i].start : start;
 		uint64_t b = mm->vma[i].end < end ? mm->vma[i].end : end;
 
+		if (mm->vma[i].mm_flags & MM_NORESERVE)
+			continue;
 		sum += rules_replaced_pages(t->m->config.limit.mode, &vma, b - a);
 	}
 	return sum;
@@ -112,13 +117,26 @@ static bool admit_private(struct turn *t, const struct charge *charge, uint64_t 
 	return turn_admit(t, mm, rule, pages);
 }
 
+/* The bpf engine asks for MAP_NORESERVE memory itself, before the kernel looks at
+ * anything: security_mmap_file(). */
+static bool is_promised(const struct turn *t)
+{
+	const struct script_op *op = t->op;
+	int type = op->flags & MAP_TYPE;
+
+	if (!charges_noreserve(t->m) || !(op->flags & MAP_NORESERVE) || op->flags & MAP_HUGETLB)
+		return false;
+	return type == MAP_SHARED ? op->object == SCRIPT_NONE && !(op->zero && op->read_only) :
+				    type == MAP_PRIVATE && op->prot & PROT_WRITE;
+}
+
 /* Shared memory without a file is an object that is charged when it is made. */
 static int make_shared(struct turn *t, const struct charge *charge)
 {
 	struct inode *inode;
 	int i;
 
-	if (charge->pages && !turn_admit(t, &t->p->mm, charge->rule, charge->pages))
+	if (charge->pages && !is_promised(t) && !turn_admit(t, &t->p->mm, charge->rule, charge->pages))
 		return MM_NO_INODE;
 	i = inode_new(t->m);
 	if (i == MM_NO_INODE)
@@ -159,7 +177,7 @@ static bool admit_map(struct turn *t, const struct charge *charge, struct page_r
 	}
 	if (shared && as_seccomp(t->m) && op->object != SCRIPT_NONE && t->m->inode[op->object].shmem)
 		return admit_reserve(t, op->object);
-	return admit_private(t, charge, at.start, at.end);
+	return is_promised(t) || admit_private(t, charge, at.start, at.end);
 }
 
 void do_map(struct turn *t)
@@ -175,6 +193,8 @@ void do_map(struct turn *t)
 	struct mm_vma vma = { .start = at.start, .end = at.end, .flags = vma_flags(t, &host), .mm_flags = mm_flags(t) };
 	int error = rejected(t, at.start, at.end);
 
+	if (is_promised(t) && charge.pages && !turn_admit(t, mm, charge.rule, charge.pages))
+		return;
 	if (error) {
 		turn_fail(t, error, RULE_EMPTY);
 		return;
@@ -241,7 +261,8 @@ static void change_prot(struct turn *t, struct mm_vma *vma)
 	if (host.pages)
 		flags |= VMA_ACCOUNT;
 	/* KERNEL < 6.7: never released */
-	if (!(flags & VMA_WRITE) && flags & VMA_ACCOUNT && mm_vma_is_anonymous(vma) && kernel_since(t->m, 6, 7)) {
+	if (!(flags & VMA_WRITE) && flags & VMA_ACCOUNT && kernel_since(t->m, 6, 7) &&
+	    (mm_vma_is_anonymous(vma) || vma->mm_flags & MM_NORESERVE)) {
 		if (vma->anon_vma == ANON_VMA_NO)
 			flags &= ~(uint32_t)VMA_ACCOUNT;
 		else if (vma->anon_vma == ANON_VMA_MAYBE)

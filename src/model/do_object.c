@@ -188,7 +188,9 @@ void do_close(struct turn *t)
 void do_segment(struct turn *t)
 {
 	const struct script_op *op = t->op;
-	struct charge charge = rules_shmget(t->m->config.limit.mode, op->size, op->flags);
+	/* The bpf engine leaves SHM_NORESERVE to the host: page by page. */
+	enum overcommit mode = as_bpf(t->m) ? OVERCOMMIT_GUESS : t->m->config.limit.mode;
+	struct charge charge = rules_shmget(mode, op->size, op->flags);
 	struct inode *inode = inode_of(t);
 
 	turn_ok(t, charge.rule);

@@ -5,7 +5,8 @@
  *
  * A program is what the model's configuration says: pages that it holds and its
  * size.  execve is asked in two steps, as the kernel makes it; a supervisor asks
- * once, before, and then nothing has changed when it refuses.
+ * once, before, and then nothing has changed when it refuses.  The bpf engine asks
+ * at the first step for more, and grants a part of the rest whatever is held.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,6 +16,9 @@
 #include "model/state.h"
 
 enum { ARGUMENT_PAGES = 1, BSS_GAP_PAGES = 16 };
+
+/* src/bpf/space.bpf.h */
+enum { EXEC_FIRST_PAGES = 33, EXEC_DEBT_PAGES = 64 };
 
 static void copy_names(const struct model *m, struct process *child, const struct process *parent)
 {
@@ -33,6 +37,8 @@ void do_fork(struct turn *t)
 
 	if (as_seccomp(m))
 		pages += mm_forced(mode, &t->p->mm);
+	if (charges_noreserve(m))
+		pages += mm_noreserve_left_out(&t->p->mm); /* asked for, and not kept */
 	if (turn_would_admit(t, &t->p->mm, largest) != turn_would_admit(t, &t->p->mm, joined))
 		turn_unsure(t);
 	if (!turn_admit_pieces(t, &t->p->mm, RULE_FORK, pages, largest))
@@ -77,17 +83,40 @@ static void clear_image(struct turn *t)
 	settle_mm(t->m, &p->mm);
 }
 
+/* The argument stack, while the old image is there. */
+static bool admit_arguments(struct turn *t, const struct mm *fresh)
+{
+	return turn_admit(t, fresh, RULE_EXEC_STACK, as_bpf(t->m) ? EXEC_FIRST_PAGES : ARGUMENT_PAGES);
+}
+
+/* WHOLE past the point of no return.  Which parts of it the bpf engine grants past the
+ * limit depends on how the program is laid out. */
+static bool admit_image(struct turn *t, const struct mm *mm, uint64_t whole)
+{
+	struct outcome before = *t->out;
+
+	t->out->request_pages = 0;
+	if (turn_admit(t, mm, RULE_EXEC_IMAGE, whole))
+		return true;
+	if (!as_bpf(t->m) || t->m->own_limit.mode != OVERCOMMIT_NEVER ||
+	    t->out->held_pages + whole >= t->out->allowed_pages + EXEC_DEBT_PAGES)
+		return false;
+	*t->out = before;
+	turn_ok(t, RULE_EXEC_IMAGE);
+	turn_unsure(t);
+	return true;
+}
+
 /* First the argument stack beside the old image, then the rest in place of it. */
 static bool admit_exec_kernel(struct turn *t, uint64_t whole)
 {
 	struct mm *mm = &t->p->mm;
 	struct mm fresh = { 0 };
 
-	if (!turn_admit(t, &fresh, RULE_EXEC_STACK, ARGUMENT_PAGES))
+	if (!admit_arguments(t, &fresh))
 		return false;
 	clear_image(t);
-	t->out->request_pages = 0;
-	if (turn_admit(t, mm, RULE_EXEC_IMAGE, whole))
+	if (admit_image(t, mm, whole))
 		return true;
 	turn_kill(t, SIGSEGV, RULE_EXEC_IMAGE); /* past the point of no return */
 	return false;
@@ -131,10 +160,9 @@ void do_spawn(struct turn *t)
 		(void)turn_admit(t, &t->p->mm, RULE_EXEC_IMAGE, whole + ARGUMENT_PAGES); /* the outcome tells */
 		return;
 	}
-	if (!turn_admit(t, &fresh, RULE_EXEC_STACK, ARGUMENT_PAGES))
+	if (!admit_arguments(t, &fresh))
 		return;
-	t->out->request_pages = 0;
-	if (turn_admit(t, &fresh, RULE_EXEC_IMAGE, whole + ARGUMENT_PAGES))
+	if (admit_image(t, &fresh, whole + ARGUMENT_PAGES))
 		return;
 	t->out->kind = OUTCOME_SIGNAL; /* of the child */
 	t->out->signal = SIGSEGV;

@@ -77,7 +77,7 @@ static void grow_in_place(struct turn *t, const struct remap *r, size_t i)
 		return;
 	}
 	turn_ok(t, charge.rule);
-	if (charge.pages && !turn_admit(t, mm, charge.rule, charge.pages))
+	if (charge.pages && !(vma->mm_flags & MM_NORESERVE) && !turn_admit(t, mm, charge.rule, charge.pages))
 		return;
 	vma->end = end;
 	if (vma->mm_flags & MM_LOCKED)
@@ -136,6 +136,8 @@ static void carry_over(struct turn *t, const struct remap *r, const struct mm_vm
 static bool admit_move(struct turn *t, const struct mm_vma *vma, const struct charge *charge)
 {
 	turn_ok(t, charge->rule);
+	if (vma->mm_flags & MM_NORESERVE) /* the host's: granted, and counted after */
+		return true;
 	if (charge->pages)
 		return turn_admit(t, &t->p->mm, charge->rule, charge->pages);
 	if (as_seccomp(t->m) || !(vma->flags & VMA_ACCOUNT) || t->m->config.limit.mode != OVERCOMMIT_NEVER)

@@ -163,24 +163,26 @@ static bool keeps_gap(const struct mm *mm, const struct mm_vma *vma, uint64_t pa
 }
 
 /* A mapping that grows down to PAGE: charged whatever its flags (acct_stack_growth).
- * Where it is not marked ac, the kernel never gives the growth back. */
+ * Where it is not marked ac, the kernel never gives the growth back; the bpf engine
+ * does not count it. */
 static bool grow_down(struct turn *t, struct process *p, struct mm_vma *vma, uint64_t page)
 {
 	struct model *m = t->m;
 	uint64_t pages = vma->start - page;
+	bool free = as_bpf(m) && !(vma->flags & VMA_ACCOUNT);
 
 	if (vma->end - page > m->config.stack_limit_pages || !keeps_gap(&p->mm, vma, page))
 		return false;
 	if (as_seccomp(m))
 		p->mm.unseen_pages += pages;
-	else if (!turn_admit(t, &p->mm, RULE_STACK, pages))
+	else if (!free && !turn_admit(t, &p->mm, RULE_STACK, pages))
 		return false;
 	if (!t->out->asked)
 		turn_ok(t, RULE_STACK);
 	vma->start = page;
 	vma->pgoff -= pages;
 	turn_keep(t, mm_add_anon(&p->mm, (size_t)(vma - p->mm.vma), page, page)); /* it wants an anon_vma to grow */
-	if (!as_seccomp(m) && !(vma->flags & VMA_ACCOUNT))
+	if (!as_seccomp(m) && !free && !(vma->flags & VMA_ACCOUNT))
 		ledger_set(&m->leak, m->leak.pages + pages);
 	settle_mm(m, &p->mm);
 	return true;
@@ -313,7 +315,7 @@ void do_stack(struct turn *t)
 		return;
 	if (as_seccomp(t->m)) {
 		mm->unseen_pages += pages;
-	} else if (!turn_admit(t, mm, RULE_STACK, pages)) {
+	} else if (!as_bpf(t->m) && !turn_admit(t, mm, RULE_STACK, pages)) {
 		turn_kill(t, SIGSEGV, RULE_STACK);
 		return;
 	}

@@ -156,6 +156,18 @@ static bool match(const struct mm_vma *a, const struct mm_vma *b)
 	       a->zero == b->zero && (a->pgoff + (a->end - a->start) == b->pgoff || a->seam || b->seam);
 }
 
+/* Both are MAP_NORESERVE memory, and one where the kernel keeps no mark of a charge. */
+static bool blurs(const struct mm_vma *a, const struct mm_vma *b)
+{
+	struct mm_vma x = *a, y = *b;
+
+	if (!(a->mm_flags & b->mm_flags & MM_NORESERVE) || !((a->flags ^ b->flags) & VMA_ACCOUNT))
+		return false;
+	x.flags |= VMA_ACCOUNT;
+	y.flags |= VMA_ACCOUNT;
+	return match(&x, &y);
+}
+
 /* What B may have got from A. */
 static void infect(const struct mm_vma *a, struct mm_vma *b)
 {
@@ -206,6 +218,7 @@ void mm_merge(struct mm *mm, uint64_t start, uint64_t end)
 	size_t i = mm_find(mm, start);
 
 	for (i = i ? i - 1 : 0; i + 1 < mm->nr && mm->vma[i].end <= end;) {
+		mm->blurred |= blurs(&mm->vma[i], &mm->vma[i + 1]);
 		if (merge_pair(mm, &mm->vma[i], &mm->vma[i + 1], mm->vma[i + 1].start < end))
 			close_gap(mm, i + 1, i + 2);
 		else
@@ -318,6 +331,32 @@ uint64_t mm_fork_pages(enum overcommit mode, const struct mm *mm, uint64_t *ret_
 			*ret_joined = joined;
 	}
 	return sum;
+}
+
+uint64_t mm_noreserve_left_out(const struct mm *mm)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < mm->nr; i++)
+		if (mm->vma[i].mm_flags & MM_NORESERVE && mm->vma[i].flags & VMA_ACCOUNT &&
+		    mm->vma[i].flags & VMA_DONTCOPY)
+			sum += mm->vma[i].end - mm->vma[i].start;
+	return sum;
+}
+
+bool mm_is_blurred(const struct mm *mm)
+{
+	if (mm->blurred)
+		return true;
+	for (size_t i = 0; i < mm->nr; i++) {
+		const struct mm_vma *vma = &mm->vma[i];
+		enum anon_vma charged = vma->flags & VMA_ACCOUNT ? ANON_VMA_YES : ANON_VMA_NO;
+
+		if (vma->mm_flags & MM_NORESERVE && !(vma->flags & (VMA_WRITE | VMA_SHARED | VMA_HUGETLB | VMA_DROPPABLE)) &&
+		    vma->anon_vma != charged)
+			return true;
+	}
+	return false;
 }
 
 uint64_t mm_total_vm(const struct mm *mm)

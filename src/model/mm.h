@@ -33,6 +33,7 @@ enum mm_flag {
 	MM_NOHUGEPAGE = 1 << 2,	 /* MAP_STACK, since 6.7 */
 	MM_NEVER_WRITE = 1 << 3, /* shared, of a file that is open for reading */
 	MM_SEGMENT = 1 << 4,	 /* has a close handler: is not merged */
+	MM_NORESERVE = 1 << 5,	 /* the host does not charge it; VMA_ACCOUNT says whether the bpf engine does */
 };
 
 enum { MM_NO_INODE = -1 };
@@ -55,6 +56,7 @@ struct mm {
 	size_t nr, room;
 	struct pageset anon;	  /* private pages, by address */
 	uint32_t anon_ids;	  /* given so far */
+	bool blurred;		  /* a merge of MAP_NORESERVE memory that is charged with some that is not */
 	bool merges_untouched;	  /* since 6.16: what has an anon_vma takes in a neighbour without one */
 	uint64_t break_bytes;	  /* above the first break */
 	uint64_t stack_pages;	  /* that the main stack has grown by */
@@ -99,6 +101,11 @@ uint64_t mm_forced(enum overcommit mode, const struct mm *mm);
  * where all have become one that may have (*RET_JOINED). */
 uint64_t mm_fork_pages(enum overcommit mode, const struct mm *mm, uint64_t *ret_largest, uint64_t *ret_joined);
 uint64_t mm_total_vm(const struct mm *mm);
+
+/* MAP_NORESERVE memory that the bpf engine charges, and a fork does not copy. */
+uint64_t mm_noreserve_left_out(const struct mm *mm);
+/* Whether flags that the kernel has do not say which of it is charged. */
+bool mm_is_blurred(const struct mm *mm);
 
 /* What a fork makes of FROM, the charge aside. TO is zeroed. */
 int mm_fork(struct mm *to, const struct mm *from);

@@ -26,6 +26,16 @@ bool as_seccomp(const struct model *m)
 	return m->config.as == MODEL_SECCOMP;
 }
 
+bool as_bpf(const struct model *m)
+{
+	return m->config.as == MODEL_BPF;
+}
+
+bool charges_noreserve(const struct model *m)
+{
+	return as_bpf(m) && m->config.limit.mode == OVERCOMMIT_NEVER;
+}
+
 bool kernel_since(const struct model *m, unsigned int major, unsigned int minor)
 {
 	return m->config.kernel_major > major ||
@@ -320,6 +330,16 @@ static bool misses_object(const struct model *m, const struct script_op *op)
 	}
 }
 
+/* What a process holds may be another sum in the bpf engine's ledger: it goes by the
+ * kernel's flags, which do not tell all (docs/ENGINES.md). */
+static bool blurred(const struct model *m)
+{
+	for (int i = 0; i < m->script->nr_processes; i++)
+		if (m->process[i].alive && mm_is_blurred(&m->process[i].mm))
+			return true;
+	return false;
+}
+
 int model_run(struct model *m, const struct script_op *op, struct outcome *ret)
 {
 	struct turn t = { m, op, &m->process[op->process], ret };
@@ -331,6 +351,8 @@ int model_run(struct model *m, const struct script_op *op, struct outcome *ret)
 	}
 	handlers[op->verb](&t);
 	settle(m);
+	if (charges_noreserve(m) && blurred(m))
+		turn_unsure(&t);
 	return m->failed ? -ENOMEM : 0;
 }
 

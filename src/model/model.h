@@ -6,9 +6,10 @@
  * keeps them; what each request is worth, what each mapping holds and whether it
  * fits is asked of src/core.  Pure: no system call is made.
  *
- * Two ways to be asked.  MODEL_KERNEL is a host that is itself in that mode.
+ * Three ways to be asked.  MODEL_KERNEL is a host that is itself in that mode.
  * MODEL_SECCOMP is a group under `surety run` on a host in mode 0; it differs in
- * what docs/ACCOUNTING.md lists, and in nothing else.
+ * what docs/ACCOUNTING.md lists, and in nothing else.  MODEL_BPF is a cgroup under
+ * `surety attach` on a host in mode 0; it differs in what docs/ENGINES.md lists.
  */
 #ifndef SURETY_MODEL_MODEL_H
 #define SURETY_MODEL_MODEL_H
@@ -23,6 +24,7 @@
 enum model_as {
 	MODEL_KERNEL,
 	MODEL_SECCOMP,
+	MODEL_BPF,
 };
 
 struct model_config {

@@ -70,6 +70,9 @@ struct turn {
 /* model.c */
 enum overcommit host_mode(const struct model *m); /* the kernel's own */
 bool as_seccomp(const struct model *m);
+bool as_bpf(const struct model *m);
+/* MAP_NORESERVE memory that the host does not charge, and the bpf engine does. */
+bool charges_noreserve(const struct model *m);
 bool kernel_since(const struct model *m, unsigned int major, unsigned int minor);
 void turn_ok(struct turn *t, enum rule rule);
 void turn_fail(struct turn *t, int error, enum rule rule);

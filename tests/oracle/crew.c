@@ -45,7 +45,7 @@ void crew_open(int nr)
 	}
 }
 
-static void be_first(const char *program)
+static void be_first(const char *program, bool (*first)(void))
 {
 	char process[] = "0";
 	char *argv[] = { "perform", "--worker", process, NULL };
@@ -56,7 +56,7 @@ static void be_first(const char *program)
 
 	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* a kernel without them has no such call */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);	     /* best effort: an end of the socket ends it as well */
-	if (setrlimit(RLIMIT_STACK, &stack))
+	if ((first && !first()) || setrlimit(RLIMIT_STACK, &stack))
 		_exit(98);
 	(void)setrlimit(RLIMIT_CORE, &core); /* only tidiness */
 	execve(program, argv, envp);
@@ -126,14 +126,14 @@ void crew_join(int process, pid_t pid)
 		fail("a worker ended before it served", outcome.signal ? strsignal(outcome.signal) : "it exited");
 }
 
-void crew_start(const char *program)
+void crew_start(const char *program, bool (*first)(void))
 {
 	pid_t pid = vfork();
 
 	if (pid < 0)
 		fail("vfork", strerror(errno));
 	if (pid == 0)
-		be_first(program);
+		be_first(program, first);
 	crew_join(SCRIPT_MAIN, pid);
 }
 

@@ -21,8 +21,9 @@ extern int crew_size; /* names; not all are made, nor alive */
 void crew_open(int nr);
 
 /* Starts PROGRAM as process 0, and waits until it serves.  Its argument list is
- * what a worker gives itself at exec. */
-void crew_start(const char *program);
+ * what a worker gives itself at exec.  FIRST, if not NULL, is called in it before:
+ * false ends it. */
+void crew_start(const char *program, bool (*first)(void));
 
 /* What came of an order. */
 struct outcome {

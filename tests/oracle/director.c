@@ -15,6 +15,7 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "crew.h"
 #include "hostlimit.h"
 #include "images.h"
@@ -185,7 +186,7 @@ static void add_object(struct tally *tally, int i)
 	char path[PATH_LEN];
 
 	if (object->shmid >= 0)
-		tally_segment(tally, object->shmid, object->noreserve, (int)script->settings.mode);
+		tally_segment(tally, object->shmid, object->noreserve, options->surety ? 0 : (int)script->settings.mode);
 	if (!object->ino)
 		return;
 	if (object->linked)
@@ -210,6 +211,20 @@ static void count(struct tally *tally)
 	}
 	for (int i = 0; i < script->nr_objects; i++)
 		add_object(tally, i);
+}
+
+/* What the bpf engine says of the same, and by how much it is off. */
+static void add_ledger(char *more, size_t size, uint64_t programs)
+{
+	int64_t drift = 0;
+
+	for (int i = 0; i < crew_size; i++)
+		drift += crew[i].alive ? llabs(cgroup_drift(crew[i].pid)) : 0;
+	snprintf(more, size, ", %" PRId64 " kB by ledger", (cgroup_held() - (int64_t)programs) / KIB);
+	if (drift)
+		snprintf(more + strlen(more), size - strlen(more), ", %" PRId64 " kB drift", drift / KIB);
+	if (cgroup_faults())
+		snprintf(more + strlen(more), size - strlen(more), ", %" PRIu64 " faults", cgroup_faults());
 }
 
 /* The driver reads what another says about us now, and writes a line. */
@@ -241,6 +256,8 @@ static void rest(unsigned int line)
 			snprintf(more + strlen(more), sizeof(more) - strlen(more), ", %" PRId64 " kB by meminfo",
 				 moved / KIB);
 	}
+	if (options->surety)
+		add_ledger(more + strlen(more), sizeof(more) - strlen(more), programs);
 	say("%u rest %" PRId64 " kB%s\n", line, held / KIB, more);
 	if (options->ask)
 		ask(base_bytes - program_bytes + programs);
@@ -258,6 +275,8 @@ static void measure(void)
 	base_bytes = tally.spaces;
 	if (options->kernel_limit)
 		hostlimit_set(&script->settings);
+	if (options->surety)
+		cgroup_limit(options->surety, &script->settings, program_bytes);
 	committed_bytes = tally_meminfo("Committed_AS");
 }
 
@@ -275,6 +294,14 @@ static void clean_up(void)
 	images_remove();
 }
 
+/* All that was held is given back, and nothing went another way than it should. */
+static void close_group(void)
+{
+	int64_t held = cgroup_close();
+
+	say("left %" PRId64 " kB, %" PRIu64 " faults\n", held / KIB, cgroup_faults());
+}
+
 int direct(const struct script *the_script, const struct options *the_options)
 {
 	script = the_script;
@@ -283,10 +310,12 @@ int direct(const struct script *the_script, const struct options *the_options)
 		fail("cannot perform", "too many names");
 	if (options->kernel_limit)
 		hostlimit_open();
+	if (options->surety)
+		cgroup_open(&script->settings);
 	lay_out();
 	images_make(script, options->files);
 	crew_open(script->nr_processes);
-	crew_start(image_path(0));
+	crew_start(image_path(0), options->surety ? cgroup_enter : NULL);
 	measure();
 	if (options->base)
 		say("base %" PRIu64 " kB\n", base_bytes / KIB);
@@ -299,5 +328,7 @@ int direct(const struct script *the_script, const struct options *the_options)
 			direct_one(&script->ops[i]);
 	}
 	clean_up();
+	if (options->surety)
+		close_group();
 	return 0;
 }

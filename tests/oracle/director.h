@@ -17,6 +17,7 @@
 struct options {
 	const char *files; /* folder of ordinary files */
 	const char *tmpfs; /* folder on a tmpfs */
+	const char *surety; /* a program: the script's limit is that of a cgroup, by the bpf engine */
 	bool kernel_limit; /* the host's own sysctls are the script's: only in a test guest */
 	bool meminfo;	   /* Committed_AS moves with this script alone: it is the count */
 	bool ask;	   /* at each rest, print "ask" and wait for a line */

@@ -82,6 +82,13 @@ void hostlimit_set(const struct script_settings *settings)
 	hostlimit_fold();
 }
 
+void hostlimit_mode(int mode)
+{
+	hostlimit_open();
+	mode_digit = (char)('0' + mode);
+	hostlimit_fold();
+}
+
 void hostlimit_fold(void)
 {
 	const char text[2] = { mode_digit, '\n' };

@@ -18,6 +18,9 @@ void hostlimit_open(void);
  * remains set is the same number of bytes by overcommit_kbytes. */
 void hostlimit_set(const struct script_settings *settings);
 
+/* The same without a limit of the host's own: mode 0 or 1. */
+void hostlimit_mode(int mode);
+
 /* Writes the mode again: the kernel then folds its per-CPU counts into the one
  * that it compares (mm/util.c overcommit_policy_handler, sync_overcommit_as), so
  * that the next request of a batch or more is decided exactly. */

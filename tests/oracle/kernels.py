@@ -21,6 +21,7 @@ RESULTS = os.path.join(HERE, "results")
 SCRIPTS = os.path.join(HERE, "scripts")
 CPUS, MACHINE = 16, "maxcpus=1 hugepages=16"
 SCRIPT_SECONDS = 120
+BPF_KERNEL = "6.12"  # the oldest that the bpf engine works on
 HEAD = "# What Linux %s does with tests/oracle/scripts: a script, the kernel's release, its outcomes.\n"
 
 
@@ -38,18 +39,22 @@ def written():
     return texts
 
 
-def derive(version, build, texts, timeout=900, memory="512M"):
+def derive(version, build, texts, timeout=900, bpf=False):
     """(the guest's Result, {name: outcome lines}) of scripts {name: text}.  A script that
-    does not get to its end has a last line "end ..." that says how it ended."""
+    does not get to its end has a last line "end ..." that says how it ended.  With BPF
+    the host is in mode 0, and each script's limit is that of a cgroup of its own."""
     programs = [(os.path.join(build, "tests", "oracle", name), "/bin/" + name) for name in ("batch", "perform")]
     with tempfile.TemporaryDirectory(prefix="surety-scripts-") as folder:
         for name, text in texts.items():
             with open(os.path.join(folder, name), "w") as f:
                 f.write(text)
+        how = ["--attach", "/bin/surety"] if bpf else ["--kernel-limit", "--meminfo"]
+        if bpf:
+            programs.append((os.path.join(build, "surety"), "/bin/surety"))
         guest = Guest(version, build,
-                      ["batch", str(SCRIPT_SECONDS), "/scripts", "/bin/perform", "--files", "/", "--kernel-limit",
-                       "--meminfo"],
-                      [*programs, (folder, "/scripts")], memory=memory, cpus=CPUS, append=MACHINE, timeout=timeout)
+                      ["batch", str(SCRIPT_SECONDS), "/scripts", "/bin/perform", "--files", "/", *how],
+                      [*programs, (folder, "/scripts")], memory="1G" if bpf else "512M", cpus=CPUS, append=MACHINE,
+                      timeout=timeout)
         result = guest.run()
     outcomes = split(result.out.decode())
     missing = set(texts) - set(outcomes)
@@ -81,6 +86,18 @@ def same(a, b):
 
 def compared(lines):
     return [line for line in lines if not line.startswith("program ")]
+
+
+def by_bpf(build, texts, timeout=900):
+    """(the guest's Result, {name: oracle.Run}) of scripts under the bpf engine."""
+    import oracle  # which has kernels
+    result, outcomes = derive(BPF_KERNEL, build, texts, timeout, bpf=True)
+    runs = {}
+    for name, lines in outcomes.items():
+        runs[name] = oracle.Run()
+        for line in lines:
+            runs[name].take(line, kernel_sum=True)
+    return result, runs
 
 
 # Kept results

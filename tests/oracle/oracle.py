@@ -39,7 +39,7 @@ class Script:
         self.path, self.name = path, os.path.basename(path)[:-len(".txt")]
         self.mode, self.limit, self.memory, self.ratio = 2, None, None, None
         self.reserves = {}
-        self.differs = {}  # "seccomp" or "kernel": the rule and why
+        self.differs = {}  # "seccomp", "bpf" or "kernel": the rule and why
         self.outcomes = {}  # line: what the header says a kernel does, where it cannot be performed
         self.kernel = (0, 0)
         self.rules = []
@@ -92,7 +92,7 @@ class Run:
     def __init__(self):
         self.outcomes = {}
         self.detail = {}       # line: what the simulator adds
-        self.by_status = {}    # line: kB beyond the programs, as surety status has it
+        self.by_status = {}    # line: kB beyond the programs, as the engine itself has it
         self.program = None    # kB of each process, and kB that it has mapped
         self.skipped = None    # why
         self.faults = []
@@ -105,15 +105,25 @@ class Run:
         if match:
             self.program = (int(match[1]), int(match[2]))
             return
+        match = re.match(r"left (-?\d+) kB, (\d+) faults$", line)
+        if match:
+            if match.groups() != ("0", "0"):
+                self.faults.append("when all had ended: " + line)
+            return
         if line.startswith("skip "):
             self.skipped = line[5:]
             return
-        match = re.match(r"(\d+) rest (-?\d+) kB(?:, (\d+) kB forced)?(?:, (-?\d+) kB by meminfo)?$", line)
+        match = re.match(r"(\d+) rest (-?\d+) kB(?:, (\d+) kB forced)?(?:, (-?\d+) kB by meminfo)?"
+                         r"(?:, (-?\d+) kB by ledger)?(?:, (\d+) kB drift)?(?:, (\d+) faults)?$", line)
         if match:
             held = int(match[2]) + (0 if kernel_sum else int(match[3] or 0))
             if match[4] is not None:
                 held = int(match[4])
             self.outcomes[int(match[1])] = "rest %d kB" % held
+            if match[5] is not None:
+                self.by_status[int(match[1])] = int(match[5])
+            if match[6] or match[7]:
+                self.faults.append("the engine's own: " + line)
             return
         match = re.match(r"(\d+) (\w+)$", line)
         if match:
@@ -218,6 +228,22 @@ def kept(version):
     return runs
 
 
+def uncertain(said):
+    return [line for line, detail in sorted(said.detail.items()) if detail.endswith("not certain")]
+
+
+def cut_uncertain(run, said):
+    """Forgets what comes from the first line on that is otherwise than the simulator
+    has it, and that it was not certain of: all that follows may differ.  Returns it."""
+    for line in uncertain(said):
+        held = run.by_status.get(line)
+        outcome = run.outcomes.get(line) if held is None else "rest %d kB" % held
+        if outcome != said.outcomes[line]:
+            cut(run, said, line)
+            return line
+    return None
+
+
 def cut(got, want, first):
     """Forgets what came of line FIRST and of those after it."""
     for run in (got, want):
@@ -236,6 +262,6 @@ def differences(script, got, want, what):
         if a != b:
             found.append("%s:%d: %s: %s: %s, simulator: %s %s" %
                          (script.name, line, script.text(line), what, a, b, want.detail.get(line, "")))
-        if a != held and "seccomp" not in script.differs:
-            found.append("%s:%d: surety status: %s, the kernel's files: %s" % (script.name, line, a, held))
+        if a != held and not set(script.differs) & {"seccomp", "bpf"}:
+            found.append("%s:%d: the ledger: %s, the kernel's files: %s" % (script.name, line, a, held))
     return found

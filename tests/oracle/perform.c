@@ -3,7 +3,8 @@
  * perform: makes the calls of a script, and prints the outcome of each
  * (docs/SCRIPTS.md).
  *
- *     perform [--files DIR] [--tmpfs DIR] [--ask] [--base] [--meminfo] [--kernel-limit] SCRIPT
+ *     perform [--files DIR] [--tmpfs DIR] [--ask] [--base] [--meminfo]
+ *             [--kernel-limit | --attach SURETY] SCRIPT
  *
  * The first line says what each process holds of itself and has mapped, which is
  * in no count of the script.  Where the script needs what is not here, the only
@@ -60,7 +61,8 @@ static struct script *load(const char *path)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: perform [--files DIR] [--tmpfs DIR] [--ask] [--base] [--meminfo] [--kernel-limit] SCRIPT\n");
+	fprintf(stderr, "usage: perform [--files DIR] [--tmpfs DIR] [--ask] [--base] [--meminfo] "
+			"[--kernel-limit | --attach SURETY] SCRIPT\n");
 	return 99;
 }
 
@@ -70,7 +72,7 @@ static int perform(int argc, char **argv)
 		{ "files", required_argument, NULL, 'f' }, { "tmpfs", required_argument, NULL, 't' },
 		{ "ask", no_argument, NULL, 'a' },	   { "base", no_argument, NULL, 'b' },
 		{ "meminfo", no_argument, NULL, 'm' },	   { "kernel-limit", no_argument, NULL, 'k' },
-		{ 0 },
+		{ "attach", required_argument, NULL, 'l' }, { 0 },
 	};
 	struct options options = { .files = ".", .tmpfs = "/dev/shm" };
 	struct script *script;
@@ -90,6 +92,8 @@ static int perform(int argc, char **argv)
 			options.meminfo = true;
 		else if (c == 'k')
 			options.kernel_limit = true;
+		else if (c == 'l')
+			options.surety = optarg;
 		else
 			return usage();
 	}
