@@ -30,7 +30,7 @@ static char folder[64], procs[96];
 static uint64_t cgroup_id;
 static int table = -1, audit = -1;
 static uint64_t faults_before;
-static struct surety_table copy;
+static struct surety_table *copy; /* of the heap: workers are of the same image, and have none */
 
 void cgroup_open(const struct script_settings *settings)
 {
@@ -95,7 +95,7 @@ static void add(char **argv, char words[][WORD], int *nr, const char *option, ui
 /* Reading mappings anew at mremap is in the order of things. */
 uint64_t cgroup_faults(void)
 {
-	return copy.faults.untracked + copy.faults.unseeded + copy.faults.underflow - faults_before;
+	return copy->faults.untracked + copy->faults.unseeded + copy->faults.underflow - faults_before;
 }
 
 void cgroup_limit(const char *surety, const struct script_settings *settings, uint64_t held)
@@ -115,6 +115,9 @@ void cgroup_limit(const char *surety, const struct script_settings *settings, ui
 	add(argv, words, &nr, "admin-reserve", settings->admin_reserve, "");
 	add(argv, words, &nr, "user-reserve", settings->user_reserve, "");
 	run(argv);
+	copy = calloc(1, sizeof(*copy));
+	if (!copy)
+		fail("cannot read the table", strerror(ENOMEM));
 	table = pin(PINS "table");
 	audit = pin(PINS "audit");
 	if (cgroup_held() != (int64_t)held)
@@ -128,14 +131,14 @@ static const struct surety_group *group(void)
 	union bpf_attr attr = {
 		.map_fd = (uint32_t)table,
 		.key = (uint64_t)(uintptr_t)&zero,
-		.value = (uint64_t)(uintptr_t)&copy,
+		.value = (uint64_t)(uintptr_t)copy,
 	};
 
 	if (syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &attr, sizeof(attr)))
 		fail(PINS "table", strerror(errno));
-	for (uint32_t i = 1; i < copy.used && i < GROUPS_MAX; i++)
-		if (copy.group[i].state == GROUP_LIVE && copy.group[i].cgroup_id == cgroup_id)
-			return &copy.group[i];
+	for (uint32_t i = 1; i < copy->used && i < GROUPS_MAX; i++)
+		if (copy->group[i].state == GROUP_LIVE && copy->group[i].cgroup_id == cgroup_id)
+			return &copy->group[i];
 	fail(PINS "table", "the cgroup is not in it");
 }
 

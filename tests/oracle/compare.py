@@ -49,16 +49,17 @@ def kernel(tap, script, version, run):
     tap.ok(not found, what, "\n".join(found))
 
 
-def both(tap, script):
+def both(tap, script, engine):
     """The simulator's two answers differ where the script says so, and nowhere else."""
     program = (1024, 2048)
-    answers = [oracle.simulate(script, kind, program, oracle.newest(script)) for kind in ("kernel", "seccomp")]
+    answers = [oracle.simulate(script, kind, program, oracle.newest(script)) for kind in ("kernel", engine)]
     faults = answers[0].faults + answers[1].faults
-    differ = answers[0].outcomes != answers[1].outcomes or bool(set(uncertain(answers[1])) - set(uncertain(answers[0])))
-    tap.ok(differ == ("seccomp" in script.differs) and not faults,
-           "%s: kernel and engine %s" % (script.name, "differ" if "seccomp" in script.differs else "agree"),
-           "\n".join(faults) or "\n".join("%s:%d: %s: kernel: %s, engine: %s" %
-                                          (script.name, line, script.text(line), outcome,
+    differ = answers[0].outcomes != answers[1].outcomes or bool(
+        set(oracle.uncertain(answers[1])) - set(oracle.uncertain(answers[0])))
+    tap.ok(differ == (engine in script.differs) and not faults,
+           "%s: kernel and %s %s" % (script.name, engine, "differ" if engine in script.differs else "agree"),
+           "\n".join(faults) or "\n".join("%s:%d: %s: kernel: %s, %s: %s" %
+                                          (script.name, line, script.text(line), outcome, engine,
                                            answers[1].outcomes.get(line))
                                           for line, outcome in answers[0].outcomes.items()
                                           if outcome != answers[1].outcomes.get(line)))
@@ -83,7 +84,8 @@ def main():
         for version in kept:
             tap.guarded(kernel, script, version, kept[version].get(script.name))
         if not only_kept:
-            tap.guarded(both, script)
+            for word in ("seccomp", "bpf"):
+                tap.guarded(both, script, word)
     tap.done()
 
 

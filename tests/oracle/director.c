@@ -31,7 +31,7 @@ struct object {
 	ino_t ino;
 	int shmid;	/* -1: none */
 	uint64_t bytes; /* of a segment */
-	bool noreserve;
+	bool noreserve, hugetlb;
 	bool linked; /* a tmpfs file that has its name */
 };
 
@@ -133,6 +133,7 @@ static void note(const struct script_op *op, const struct answer *answer)
 		object->shmid = answer->shmid;
 		object->bytes = op->size;
 		object->noreserve = op->flags & SHM_NORESERVE;
+		object->hugetlb = op->flags & SHM_HUGETLB;
 		break;
 	case VERB_MEMFD:
 	case VERB_TMPFS:
@@ -185,7 +186,7 @@ static void add_object(struct tally *tally, int i)
 	const struct object *object = &objects[i];
 	char path[PATH_LEN];
 
-	if (object->shmid >= 0)
+	if (object->shmid >= 0 && !object->hugetlb) /* its pool's */
 		tally_segment(tally, object->shmid, object->noreserve, options->surety ? 0 : (int)script->settings.mode);
 	if (!object->ino)
 		return;

@@ -88,6 +88,13 @@ def compared(lines):
     return [line for line in lines if not line.startswith("program ")]
 
 
+NO_BPF = "built without clang, llvm, bpftool or libbpf"
+
+
+def has_bpf(build):
+    return os.path.exists(os.path.join(build, "src", "bpf", "surety.bpf.o"))
+
+
 def by_bpf(build, texts, timeout=900):
     """(the guest's Result, {name: oracle.Run}) of scripts under the bpf engine."""
     import oracle  # which has kernels
