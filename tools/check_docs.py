@@ -118,14 +118,15 @@ NO_SCRIPT = {"R-004", "R-018", "R-048", "R-049", "R-054", "R-098"} # docs/ACCOUN
 
 
 def script_rules(name):
-    """The rules that the first lines of a script name, and whether the seccomp engine differs."""
+    """The rules that the first lines of a script name, and which engines differ."""
     text = read(f"tests/oracle/scripts/{name}.txt")
     rules = {r for head in re.findall(r"^# (R-[^:]*):", text, re.M) for r in re.findall(r"R-\d{3}", head)}
-    return rules, "# differs: seccomp " in text
+    return rules, set(re.findall(r"^# differs: (\w+) ", text, re.M))
 
 
 def check_scripts():
     scripts = {os.path.basename(p)[:-len(".txt")] for p in glob.glob(os.path.join(ROOT, "tests/oracle/scripts/*.txt"))}
+    engines = read("docs/ENGINES.md")
     rows, elsewhere = {}, set() # what the table of rules names for each rule; what other text names
     for line in read("docs/ACCOUNTING.md").splitlines():
         match = re.match(r"\| (R-\d{3}) \|", line)
@@ -144,8 +145,11 @@ def check_scripts():
             faults.append(f"tests/oracle/scripts/{name}.txt: no rule in its first line")
         faults += [f"docs/ACCOUNTING.md: {r} does not name {name}.txt" for r in sorted(rules)
                    if name not in rows.get(r, ())]
-        if differs and name not in elsewhere:
+        if "seccomp" in differs and name not in elsewhere:
             faults.append(f"docs/ACCOUNTING.md: the difference that {name}.txt shows is told nowhere")
+        if ("bpf" in differs) != (f"`{name}`" in engines):
+            faults.append(f"docs/ENGINES.md: names {name} as a difference of the bpf engine, and its first lines do not, "
+                          "or the other way round")
     result("every rule names its scripts, and every script its rules", faults)
 
 
