@@ -58,10 +58,12 @@ def main():
         tap.ok(got.returncode == 125 and "it ended before the command did" in error and "console: " in error
                and "panic" in error, "a panic is told with the last lines of the console", error)
         got = run("--cpus", "2", "--shell", "--", "sh", "-c",
-                  "echo before; echo '<1>Oops: int3: 0000' >/dev/kmsg; echo c >/proc/sysrq-trigger")
+                  "echo before; sleep 1; echo '<1>Oops: int3: 0000' >/dev/kmsg; echo c >/proc/sysrq-trigger")
         error = got.stderr.decode(errors="replace")
-        tap.equal((got.returncode, got.stdout, error.count("started again")), (125, b"before\n", 2),
-                  "a guest that its own patching of text stops is tried three times, and told of once", error)
+        # What it said may be lost with it.
+        tap.ok(got.stdout in (b"", b"before\n"), "what a guest said that was started again is told once", got.stdout)
+        tap.equal((got.returncode, error.count("started again")), (125, 2),
+                  "a guest that its own patching of text stops is tried three times", error)
         got = run("--shell", "--", "sh", "-c", "sleep 1000", timeout=0.5)
         tap.ok(got.returncode == 125 and b"it did not end within 0.5 s" in got.stderr, "a guest that hangs is killed",
                got.stderr.decode(errors="replace"))
