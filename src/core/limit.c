@@ -15,21 +15,11 @@
  */
 #include "core/limit.h"
 
-static uint64_t add_saturating(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-static uint64_t sub_floor(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
+#include "base/arith.h"
 
 static uint64_t ratio_pages(const struct limit *limit)
 {
-	unsigned __int128 pages = sub_floor(limit->ram_pages, limit->hugetlb_pages);
+	unsigned __int128 pages = over(limit->ram_pages, limit->hugetlb_pages);
 
 	pages = pages * limit->ratio / 100;
 	return pages > UINT64_MAX ? UINT64_MAX : (uint64_t)pages;
@@ -50,8 +40,8 @@ uint64_t limit_allowed(const struct limit *limit, const struct requester *who)
 	if (user > limit->user_reserve_pages)
 		user = limit->user_reserve_pages;
 	if (!who->cap_sys_admin)
-		allowed = sub_floor(allowed, limit->admin_reserve_pages);
-	return sub_floor(allowed, user);
+		allowed = over(allowed, limit->admin_reserve_pages);
+	return over(allowed, user);
 }
 
 enum verdict limit_decide(const struct limit *limit, uint64_t committed_pages,

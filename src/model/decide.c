@@ -8,14 +8,8 @@
  */
 #include <errno.h>
 
+#include "base/arith.h"
 #include "model/state.h"
-
-static uint64_t add_saturating(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
 
 static uint64_t distance(uint64_t a, uint64_t b)
 {

@@ -37,6 +37,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 
@@ -68,18 +69,6 @@ struct layout {
 	bool has_interp;
 	uint64_t interp_at, interp_len;
 };
-
-static uint64_t add_sat(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* Reads up to LEN bytes; returns how many there are, or -errno. */
 static ssize_t read_at(int fd, void *buf, size_t len, uint64_t at)
@@ -187,8 +176,8 @@ static void decode_segment(const unsigned char *at, bool compat, struct segment 
 static uint64_t segment_pages(const struct segment *seg)
 {
 	uint64_t in_page = seg->vaddr & (PAGE_BYTES - 1);
-	uint64_t file = seg->filesz ? bytes_to_pages(add_sat(in_page, seg->filesz)) : 0;
-	uint64_t all = bytes_to_pages(add_sat(in_page, max_u64(seg->filesz, seg->memsz)));
+	uint64_t file = seg->filesz ? bytes_to_pages(add_saturating(in_page, seg->filesz)) : 0;
+	uint64_t all = bytes_to_pages(add_saturating(in_page, larger(seg->filesz, seg->memsz)));
 
 	if (!seg->filesz && !seg->memsz)
 		return 0;
@@ -206,7 +195,7 @@ static void layout_add(struct layout *layout, const struct segment *seg)
 	}
 	if (seg->type != PT_LOAD)
 		return;
-	end = add_sat(seg->vaddr, max_u64(seg->filesz, seg->memsz));
+	end = add_saturating(seg->vaddr, larger(seg->filesz, seg->memsz));
 	if (!layout->any) {
 		layout->any = true;
 		layout->first_writable = seg->flags & PF_W;
@@ -215,8 +204,8 @@ static void layout_add(struct layout *layout, const struct segment *seg)
 	}
 	if (seg->vaddr < layout->lowest)
 		layout->lowest = seg->vaddr;
-	layout->highest = max_u64(layout->highest, end);
-	layout->pages = add_sat(layout->pages, segment_pages(seg));
+	layout->highest = larger(layout->highest, end);
+	layout->pages = add_saturating(layout->pages, segment_pages(seg));
 }
 
 static int read_layout(int fd, const struct image *image, struct layout *ret)
@@ -245,7 +234,7 @@ static int read_layout(int fd, const struct image *image, struct layout *ret)
 			decode_segment(buf + i, image->compat, &seg);
 			layout_add(&layout, &seg);
 		}
-		at = add_sat(at, want);
+		at = add_saturating(at, want);
 		left -= want;
 	}
 	*ret = layout;
@@ -259,7 +248,7 @@ static uint64_t layout_pages(const struct layout *layout, bool spanned)
 
 	if (!spanned || !layout->any || !layout->first_writable)
 		return layout->pages;
-	return max_u64(layout->pages, bytes_to_pages(layout->highest - first));
+	return larger(layout->pages, bytes_to_pages(layout->highest - first));
 }
 
 static int open_path(int root_fd, int cwd_fd, const char *path)
@@ -362,7 +351,7 @@ static int image_estimate(int fd, const unsigned char head[HEAD_BYTES], int root
 		if (r)
 			return r;
 	}
-	ret->image_pages = add_sat(layout_pages(&layout, image.dyn), interp_pages);
+	ret->image_pages = add_saturating(layout_pages(&layout, image.dyn), interp_pages);
 	ret->dynamic = layout.has_interp;
 	ret->compat = image.compat;
 	return 0;

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "engine/seccomp/space.h"
 #include "sys/clock.h"
@@ -19,11 +20,6 @@
 #include "sys/rollup.h"
 
 enum { GIVEN_BACK = 256 }; /* pages at a time that are more than an allocator's ways */
-
-static uint64_t over(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
 
 /* What cannot be read has ended, and leaves the family soon. */
 static bool look_at(const struct space *s, struct kin_look *ret)

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "base/arith.h"
 #include "engine/seccomp/space.h"
 #include "engine/seccomp/watch.h"
 #include "sys/clock.h"
@@ -271,11 +272,6 @@ void family_leave(struct group *g, struct space *s)
 		dissolve(g, f);
 	else
 		keep(g, f, s->hold.pages);
-}
-
-static uint64_t over(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
 }
 
 uint64_t family_available(const struct group *g, const struct family *f)

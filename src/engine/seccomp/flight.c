@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arith.h"
 #include "engine/seccomp/family.h"
 #include "engine/seccomp/object.h"
 #include "engine/seccomp/promise.h"
@@ -88,13 +89,10 @@ static void kin_execed(struct group *g, struct space *s, pid_t pid, bool replace
 static void exec_look(struct group *g, struct space *s, const struct task *t)
 {
 	struct program *program = t ? t->flight_program : NULL;
-	uint64_t old = space_kernel_pages(s);
 
 	if (program && program->usual_pages && !s->kin && (group_coin(g) || group_coin(g))) {
-		if (t->flight_image > old)
-			s->landed += t->flight_image - old;
-		if (space_kernel_pages(s) > program->usual_pages)
-			s->replaced = space_kernel_pages(s) - program->usual_pages;
+		s->landed += over(t->flight_image, space_kernel_pages(s));
+		s->replaced = over(space_kernel_pages(s), program->usual_pages);
 		s->replaced_calls = REPLACED_CALLS;
 		space_post(s);
 		return;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/arith.h"
 #include "base/cleanup.h"
 #include "engine/seccomp/recorder.h"
 #include "engine/seccomp/family.h"
@@ -19,11 +20,6 @@
 #include "sys/procfs.h"
 
 enum { SEARCHES = 8, DEPTH_MAX = 512 };
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* Which of two children takes which promise is not known: both hold what either
  * may have without statm showing it. */

@@ -181,9 +181,9 @@ bool space_know_image(struct space *s)
 		s->start_brk = st.start_brk;
 		s->brk = known ? st.start_brk : 0;
 		s->brk_unsure = false;
+		if (known)
+			s->exact_only = s->odd = s->unreadable = s->outside = false;
 	}
-	if (!same && known)
-		s->exact_only = s->odd = s->unreadable = s->outside = false;
 	s->before_sticky = s->before_forced = s->replaced = 0;
 	s->image_unsure = false;
 	space_post(s);

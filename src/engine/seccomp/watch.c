@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/arith.h"
 #include "engine/seccomp/copies.h"
 #include "engine/seccomp/ending.h"
 #include "engine/seccomp/flight.h"
@@ -46,11 +47,6 @@ enum {
 	EXTENDED_MOST = 28,       /* quarters of the grace: eight times as long in all */
 	KILL_WAIT_NS = 200 * MS,  /* till another is ended, because one does not die */
 };
-
-static uint64_t over(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
 
 static uint64_t at_rate(const struct family *f, uint64_t ns)
 {
