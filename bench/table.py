@@ -39,16 +39,20 @@ def cells(figure):
         "" if figure.bar is None else "%.4g" % figure.bar, figure.verdict()]
 
 
-def text(figures):
-    rows = [list(COLUMNS)] + [cells(f) for f in figures]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+def aligned(rows):
+    """The first two columns begin together, the others end together; what stands above is not repeated."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines, last = [], None
     for row in rows:
         first = "" if row[0] == last else row[0]
         last = row[0]
         lines.append("  ".join(c.ljust(w) if i < 2 else c.rjust(w)
-                               for i, (c, w) in enumerate(zip([first] + row[1:], widths))).rstrip())
+                               for i, (c, w) in enumerate(zip([first, *row[1:]], widths))).rstrip())
     return "\n".join(lines)
+
+
+def text(figures):
+    return aligned([list(COLUMNS)] + [cells(f) for f in figures])
 
 
 def markdown(columns, rows):
