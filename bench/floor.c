@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +33,11 @@ static _Noreturn void run_command(int sock, char **argv)
 	close(fd);
 	execvp(argv[0], argv);
 	_exit(127);
+}
+
+static bool makes_image(const struct seccomp_data *data)
+{
+	return data->nr == SYS_clone || data->nr == SYS_execve;
 }
 
 int main(int argc, char **argv)
@@ -56,7 +62,9 @@ int main(int argc, char **argv)
 		struct pollfd pfd = { .fd = l.fd };
 		int r = listener_receive(&l);
 
-		if (r == 0)
+		if (r == 0 && makes_image(&l.req->data))
+			(void)listener_continue_apart(&l, l.req->id);
+		else if (r == 0)
 			(void)listener_continue(&l, l.req->id); /* gone: fine */
 		else if (r != -EINTR && poll(&pfd, 1, 0) > 0)
 			break;

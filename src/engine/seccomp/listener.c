@@ -48,6 +48,11 @@ static size_t at_least(size_t kernel, size_t ours)
 	return kernel > ours ? kernel : ours;
 }
 
+static bool set_flags(const struct listener *l, unsigned long flags)
+{
+	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == 0;
+}
+
 int listener_init(struct listener *l, int fd, bool wait_killable)
 {
 	struct seccomp_notif_sizes sizes;
@@ -63,7 +68,7 @@ int listener_init(struct listener *l, int fd, bool wait_killable)
 	l->req = calloc(1, l->req_size);
 	if (!l->req)
 		return -ENOMEM;
-	l->sync_wake = ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0;
+	l->sync_wake = set_flags(l, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	return 0;
 }
 
@@ -96,6 +101,18 @@ int listener_continue(const struct listener *l, uint64_t id)
 	const union answer answer = { .resp = { .id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE } };
 
 	return send_answer(l, &answer);
+}
+
+int listener_continue_apart(const struct listener *l, uint64_t id)
+{
+	int r;
+
+	if (!l->sync_wake)
+		return listener_continue(l, id);
+	(void)set_flags(l, 0);
+	r = listener_continue(l, id);
+	(void)set_flags(l, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	return r;
 }
 
 int listener_answer(const struct listener *l, uint64_t id, int64_t value, int error)

@@ -46,6 +46,12 @@ int listener_receive(struct listener *l);
 int listener_continue(const struct listener *l, uint64_t id);
 int listener_answer(const struct listener *l, uint64_t id, int64_t value, int error);
 
+/* The same as listener_continue() for fork and execve, at which the scheduler
+ * looks for a processor (SD_BALANCE_FORK, SD_BALANCE_EXEC): the caller is woken
+ * wherever there is room.  On this one it would find the thread that answers,
+ * and be moved in the middle of the call. */
+int listener_continue_apart(const struct listener *l, uint64_t id);
+
 /* Whether call ID still waits, so that what was read of its process was read
  * of the right one.  Without a listener->req; safe from any thread. */
 bool listener_valid(const struct listener *l, uint64_t id);

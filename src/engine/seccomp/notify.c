@@ -179,7 +179,10 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 	ledger_count_charge(g->ledger);
 	if (firm)
 		vault_note_needed(g);
-	(void)listener_continue(&g->listener, req->id);
+	if (ask.flight == FLIGHT_FORK || ask.flight == FLIGHT_EXEC)
+		(void)listener_continue_apart(&g->listener, req->id);
+	else
+		(void)listener_continue(&g->listener, req->id);
 }
 
 /* slow_decide_fn */
