@@ -62,13 +62,13 @@ def run_once(argv, env=None, cwd=None):
     return Sample(wall, usage.ru_utime + usage.ru_stime)
 
 
-def take_turns(variants, runs, warm_up):
+def take_turns(variants, runs, warm_up, draw=None):
     """{name: [result, ...]} of {name: function}, each called RUNS times in turn."""
     for _ in range(warm_up):
         for function in variants.values():
             function()
     results = {name: [] for name in variants}
-    order, draw = list(variants), random.Random(runs)
+    order, draw = list(variants), draw or random.Random(runs)
     for _ in range(runs):
         draw.shuffle(order)
         for name in order:
