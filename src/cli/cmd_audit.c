@@ -26,12 +26,12 @@ struct outcome {
 	uint64_t ledger_bytes, kernel_bytes;
 	uint64_t uncharged_bytes, kept_bytes; /* what fork policies make of a fork's charge */
 	struct audit kernel;
-	char group[REFUSAL_GROUP];
+	char group[FIGURES_LABEL_MAX];
 };
 
-static int compare(const char *target, struct outcome *out, struct err *err)
+static int compare(const struct control_ref *ref, struct outcome *out, struct err *err)
 {
-	autofree char *answer = control_ask(target, err);
+	autofree char *answer = control_ask(ref, err);
 	json_t *figures = answer ? figures_parse(answer, err) : NULL, *rows, *row;
 	autofree pid_t *all = NULL;
 	autofree pid_t *distinct = NULL;
@@ -44,7 +44,7 @@ static int compare(const char *target, struct outcome *out, struct err *err)
 	if (!control_same_pids(figures)) {
 		json_decref(figures);
 		return err_set(err, EXIT_SURETY, "cannot audit group '%s': it lives in another PID namespace (run surety audit "
-			       "there)", target);
+			       "there)", ref->name);
 	}
 	rows = json_object_get(figures, "processes");
 	n = json_array_size(rows) + 1;
@@ -59,7 +59,7 @@ static int compare(const char *target, struct outcome *out, struct err *err)
 		if (!json_is_true(json_object_get(row, "shared")))
 			distinct[nr_distinct++] = pid;
 	}
-	snprintf(out->group, sizeof(out->group), "%s", json_string_value(json_object_get(figures, "group")));
+	figures_label(figures, out->group);
 	out->ledger_bytes = figures_bytes(figures, "Committed_AS");
 	out->uncharged_bytes = figures_bytes(figures, "ForkUncharged");
 	out->kept_bytes = figures_bytes(figures, "ForkKept");
@@ -68,7 +68,7 @@ static int compare(const char *target, struct outcome *out, struct err *err)
 				figures_bytes(figures, "started_ns"), &out->kernel);
 	json_decref(figures);
 	if (r < 0)
-		return err_set(err, EXIT_SURETY, "cannot audit group '%s': %s (free some memory)", target, strerror(-r));
+		return err_set(err, EXIT_SURETY, "cannot audit group '%s': %s (free some memory)", ref->name, strerror(-r));
 	out->kernel_bytes =
 		pages_to_bytes(out->kernel.space_pages + out->kernel.forced_pages + out->kernel.shmem_pages);
 	return 0;
@@ -110,12 +110,12 @@ static void print_outcome(const struct outcome *out, bool json)
 	json_decref(object);
 }
 
-static int audit_one(const char *target, bool json, struct err *err)
+static int audit_one(const struct control_ref *ref, bool json, struct err *err)
 {
 	struct outcome out;
 
 	for (int i = 0; i < TRIES; i++) {
-		if (compare(target, &out, err) < 0)
+		if (compare(ref, &out, err) < 0)
 			return -1;
 		if (drift_bytes(&out) == 0)
 			break;
@@ -129,11 +129,11 @@ struct audits {
 	int status, nr;
 };
 
-static void audit_group(void *ctx, const char *name)
+static void audit_group(void *ctx, const struct control_ref *ref)
 {
 	struct audits *all = ctx;
 	struct err ignored; /* it ended meanwhile, or its supervisor was killed */
-	int r = audit_one(name, all->opts->json, &ignored);
+	int r = audit_one(ref, all->opts->json, &ignored);
 
 	all->nr += r >= 0;
 	if (r > 0)
@@ -143,13 +143,14 @@ static void audit_group(void *ctx, const char *name)
 int cmd_audit(const struct audit_opts *opts, struct err *err)
 {
 	struct audits all = { opts, 0, 0 };
+	struct control_ref ref;
 
 	if (opts->target && strchr(opts->target, '/')) {
 		all.status = audit_cgroup(opts->target, opts->json, err);
 	} else if (opts->target) {
-		all.status = audit_one(opts->target, opts->json, err);
+		all.status = control_find(opts->target, &ref, err) < 0 ? -1 : audit_one(&ref, opts->json, err);
 	} else {
-		(void)control_list(audit_group, &all);
+		control_list(audit_group, &all);
 		if (!all.nr && !opts->json)
 			printf("no group is running\n");
 	}

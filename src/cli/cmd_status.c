@@ -41,13 +41,19 @@ static void print_processes(json_t *rows)
 static int print_text(const char *answer, struct err *err)
 {
 	json_t *figures = figures_parse(answer, err);
+	autofree char *engine = NULL;
+	char label[FIGURES_LABEL_MAX];
+	const char *name;
 
 	if (!figures)
 		return -1;
-	printf("group %s: engine %s, overcommit_memory %" JSON_INTEGER_FORMAT ", supervisor %" JSON_INTEGER_FORMAT "\n\n",
-	       json_string_value(json_object_get(figures, "group")), json_string_value(json_object_get(figures, "engine")),
-	       json_integer_value(json_object_get(figures, "overcommit_memory")),
-	       json_integer_value(json_object_get(figures, "supervisor_pid")));
+	figures_label(figures, label);
+	name = json_string_value(json_object_get(figures, "engine"));
+	engine = escape_text(name ? name : "?");
+	printf("group %s: engine %s, overcommit_memory %" JSON_INTEGER_FORMAT ", supervisor %" JSON_INTEGER_FORMAT "%s\n\n",
+	       label, engine ? engine : "?", json_integer_value(json_object_get(figures, "overcommit_memory")),
+	       json_integer_value(json_object_get(figures, "supervisor_pid")),
+	       control_same_pids(figures) ? "" : ", process ids of another namespace");
 	figures_print(figures, "CommitLimit");
 	figures_print(figures, "Committed_AS");
 	figures_print(figures, "Peak");
@@ -72,10 +78,10 @@ struct listing {
 	int shown, failed;
 };
 
-static void show_group(void *ctx, const char *name)
+static void show_group(void *ctx, const struct control_ref *ref)
 {
 	struct listing *list = ctx;
-	autofree char *answer = control_ask(name, NULL);
+	autofree char *answer = control_ask(ref, NULL);
 
 	if (!answer)
 		return; /* its supervisor was killed: the socket is a left-over */
@@ -92,7 +98,8 @@ int cmd_status(const struct status_opts *opts, struct err *err)
 	struct listing list = { opts, err, 0, 0 };
 
 	if (opts->target) {
-		autofree char *answer = control_ask(opts->target, err);
+		struct control_ref ref;
+		autofree char *answer = control_find(opts->target, &ref, err) < 0 ? NULL : control_ask(&ref, err);
 
 		if (!answer)
 			return -1;
@@ -101,7 +108,7 @@ int cmd_status(const struct status_opts *opts, struct err *err)
 		else if (print_text(answer, err) < 0)
 			return -1;
 	} else {
-		(void)control_list(show_group, &list);
+		control_list(show_group, &list);
 		if (!list.shown && !opts->json)
 			printf("no group is running\n");
 	}

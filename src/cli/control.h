@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "cli/place.h"
 #include "engine/engine.h"
 
 struct control {
@@ -42,17 +43,31 @@ void control_close(struct control *c);
 /* Removes the socket that a supervisor which was killed left behind. */
 void control_forget(const char *name);
 
-/* The answer of group NAME as text, NUL-terminated, to be freed.  NULL with ERR
- * set when there is no such group.  NAME may be a process id: of the group's
- * supervisor, or of any of its processes. */
-char *control_ask(const char *name, struct err *err);
+/* A group with a socket.  One whose supervisor was killed does not answer. */
+struct control_ref {
+	struct place place;
+	char name[PLACE_NAME_MAX + 1];
+	bool own; /* in this user's own place */
+};
+
+/* The group called NAME, USER:NAME, or one that a process id is of: of its
+ * supervisor, or of any of its processes.  Root finds those of all users.
+ * Returns 0, or -1 with ERR. */
+int control_find(const char *name, struct control_ref *ret, struct err *err);
+
+/* Calls FN with each group of this user; for root, with each. */
+typedef void control_ref_fn(void *ctx, const struct control_ref *ref);
+void control_list(control_ref_fn *fn, void *ctx);
+
+/* The answer of a group as text, NUL-terminated, to be freed: one JSON object
+ * on one line, with "uid", whose the supervisor is.  NULL with ERR set when it
+ * does not answer.  ERR may be NULL. */
+char *control_ask(const struct control_ref *ref, struct err *err);
 
 /* Whether the process ids in an answer mean the same processes here. */
 bool control_same_pids(const json_t *figures);
 
-/* Calls FN with the name of each group that has a socket; one whose supervisor
- * was killed does not answer.  Returns their number. */
-typedef void control_name_fn(void *ctx, const char *name);
-int control_list(control_name_fn *fn, void *ctx);
+/* The PID namespace that we are in: an inode number. */
+json_int_t control_pid_namespace(void);
 
 #endif

@@ -6,6 +6,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "look/users.h"
+#include "report/escape.h"
 
 json_t *figures_parse(const char *answer, struct err *err)
 {
@@ -24,6 +29,23 @@ json_t *figures_parse(const char *answer, struct err *err)
 uint64_t figures_bytes(const json_t *figures, const char *name)
 {
 	return (uint64_t)json_integer_value(json_object_get(figures, name));
+}
+
+void figures_label(const json_t *figures, char buf[FIGURES_LABEL_MAX])
+{
+	const char *name = json_string_value(json_object_get(figures, "group"));
+	uid_t uid = (uid_t)json_integer_value(json_object_get(figures, "uid"));
+	autofree char *safe = escape_text(name ? name : "?");
+	char user[USER_NAME_MAX];
+	struct users users;
+
+	if (uid == geteuid()) {
+		snprintf(buf, FIGURES_LABEL_MAX, "%s", safe ? safe : "?");
+		return;
+	}
+	users_load(&users, "/etc/passwd");
+	snprintf(buf, FIGURES_LABEL_MAX, "%s:%s", users_name(&users, uid, user), safe ? safe : "?");
+	users_free(&users);
 }
 
 void figures_print(const json_t *figures, const char *name)

@@ -16,6 +16,11 @@ json_t *figures_parse(const char *answer, struct err *err);
 /* A figure in bytes, 0 when absent. */
 uint64_t figures_bytes(const json_t *figures, const char *name);
 
+/* Whose group it is and its name, harmless on a terminal: NAME, of another
+ * user USER:NAME. */
+enum { FIGURES_LABEL_MAX = 128 };
+void figures_label(const json_t *figures, char buf[FIGURES_LABEL_MAX]);
+
 /* A line as /proc/meminfo has it: "Committed_AS:     12345 kB". */
 void figures_print(const json_t *figures, const char *name);
 

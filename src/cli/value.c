@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cli/place.h"
 #include "cli/value.h"
-
-enum { NAME_MAX_LEN = 63 }; /* a report keeps 64 bytes for it */
 
 struct quoted quote_word(const char *word)
 {
@@ -127,12 +126,11 @@ static int read_choice(const struct option_row *row, const char *argument, int *
 static int read_name(const struct option_row *row, const char *argument, const char **ret, struct err *err)
 {
 	static const char digits[] = "0123456789";
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t len = strlen(argument);
 
-	if (len > NAME_MAX_LEN)
+	if (len > PLACE_NAME_MAX)
 		return bad_value(row, argument, "too long (at most 63 characters)", err);
-	if (strspn(argument, allowed) != len || argument[0] == '.' || argument[0] == '-')
+	if (!place_is_name(argument))
 		return bad_value(row, argument, "not a name (letters, digits and . _ -, a letter or digit first)", err);
 	if (strspn(argument, digits) == len)
 		return bad_value(row, argument, "digits alone are a process id (add a letter)", err);

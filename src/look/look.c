@@ -28,20 +28,6 @@ struct scanning {
 	const struct look_want *want;
 };
 
-int scan_pids(int (*fn)(void *ctx, pid_t pid), void *ctx)
-{
-	autoclosedir DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	int r = 0;
-
-	if (!dir)
-		return -errno;
-	while (r == 0 && (entry = readdir(dir)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			r = fn(ctx, (pid_t)strtol(entry->d_name, NULL, 10));
-	return r;
-}
-
 uint64_t scan_stack_pages(pid_t pid)
 {
 	uint64_t limit = task_stack_rlimit(pid);
@@ -262,7 +248,7 @@ int look_scan(struct look *ret, const struct look_want *want)
 	if (!r)
 		r = meminfo_limit("/proc", &ret->before, &ret->host);
 	if (!r)
-		r = scan_pids(add_process, &s);
+		r = process_list(add_process, &s);
 	if (r)
 		return r;
 	find_blinds(ret);

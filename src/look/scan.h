@@ -9,9 +9,6 @@
 #include "look/look.h"
 #include "sys/status.h"
 
-/* Calls FN for every process id in /proc.  0, fn's non-zero, or -errno. */
-int scan_pids(int (*fn)(void *ctx, pid_t pid), void *ctx);
-
 /* A row from a status file: the counters' figures. */
 void scan_counters(const struct task_status *st, pid_t pid, struct look_process *ret);
 

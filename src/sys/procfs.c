@@ -239,21 +239,31 @@ int task_call_read(pid_t tid, struct task_call *ret)
 	return 0;
 }
 
-int task_list(pid_t pid, pid_fn *fn, void *ctx)
+static int list_ids(const char *path, pid_fn *fn, void *ctx)
 {
-	char path[PROC_PATH_MAX];
-	autoclosedir DIR *dir = NULL;
+	autoclosedir DIR *dir = opendir(path);
 	struct dirent *entry;
 	int r = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	dir = opendir(path);
 	if (!dir)
 		return -errno;
 	while (r == 0 && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
 			r = fn(ctx, (pid_t)strtol(entry->d_name, NULL, 10));
 	return r;
+}
+
+int task_list(pid_t pid, pid_fn *fn, void *ctx)
+{
+	char path[PROC_PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	return list_ids(path, fn, ctx);
+}
+
+int process_list(pid_fn *fn, void *ctx)
+{
+	return list_ids("/proc", fn, ctx);
 }
 
 struct children_walk {

@@ -84,6 +84,9 @@ typedef int pid_fn(void *ctx, pid_t pid);
 int task_list(pid_t pid, pid_fn *fn, void *ctx);
 int children_list(pid_t pid, pid_fn *fn, void *ctx);
 
+/* The same for every process id in /proc.  0, FN's non-zero, or -errno. */
+int process_list(pid_fn *fn, void *ctx);
+
 /* Whether there are such files: KERNEL without CONFIG_PROC_CHILDREN has none. */
 bool children_listed(pid_t pid);
 

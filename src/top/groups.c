@@ -24,21 +24,19 @@ struct groups {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct groups known;
 
-static void take_group(void *ctx, const char *name)
+static void take_group(void *ctx, const struct control_ref *ref)
 {
 	struct groups *groups = ctx;
 	struct err ignored; /* it ended meanwhile, or is of another version */
-	autofree char *answer = control_ask(name, &ignored);
+	autofree char *answer = control_ask(ref, &ignored);
 	json_t *figures = answer ? figures_parse(answer, &ignored) : NULL;
-	const char *group;
 
 	if (!figures)
 		return;
-	group = json_string_value(json_object_get(figures, "group"));
 	if (groups->nr < GROUPS_MAX) {
 		struct group_row *row = &groups->row[groups->nr];
 
-		snprintf(row->name, sizeof(row->name), "%s", group ? group : "?");
+		figures_label(figures, row->name);
 		row->committed_bytes = figures_bytes(figures, "Committed_AS");
 		row->limit_bytes = figures_bytes(figures, "CommitLimit");
 		row->refusals = figures_bytes(figures, "refusals");
@@ -53,7 +51,7 @@ static void *ask(void *ctx)
 	for (;;) {
 		struct groups now = { 0 };
 
-		(void)control_list(take_group, &now);
+		control_list(take_group, &now);
 		pthread_mutex_lock(&lock);
 		known = now;
 		pthread_mutex_unlock(&lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * groups: the running groups of this user, asked in the background.
+ * groups: the running groups (of this user; for root, all), asked in the background.
  *
  * A supervisor reads all of its group to answer, and one that is stopped does
  * not answer for seconds: neither may hold up the screen.
@@ -10,10 +10,12 @@
 
 #include <stdint.h>
 
+#include "cli/figures.h"
+
 enum { GROUPS_MAX = 16 };
 
 struct group_row {
-	char name[64];
+	char name[FIGURES_LABEL_MAX];
 	uint64_t committed_bytes, limit_bytes, refusals;
 };
 

@@ -175,7 +175,7 @@ int sample_look(struct sample *s, const pid_t *visible, size_t nr)
 	s->tick++;
 	s->denied = 0;
 	s->swap = s->info.swap_bytes != 0;
-	r = scan_pids(take_pid, &look);
+	r = process_list(take_pid, &look);
 	if (r)
 		return r;
 	for (size_t i = 0; i < nr; i++) {

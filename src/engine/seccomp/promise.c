@@ -8,12 +8,10 @@
  */
 #include "engine/seccomp/promise.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/arith.h"
-#include "base/cleanup.h"
 #include "engine/seccomp/recorder.h"
 #include "engine/seccomp/family.h"
 #include "engine/seccomp/space.h"
@@ -196,18 +194,14 @@ static bool descends(const struct group *g, pid_t pid, pid_t *ret_ppid)
 	return false;
 }
 
-static void search_host(struct search *search)
+static int search_process(void *ctx, pid_t pid)
 {
-	autoclosedir DIR *proc = opendir("/proc");
-	struct dirent *entry;
+	struct search *search = ctx;
 	pid_t ppid;
 
-	while (proc && (entry = readdir(proc))) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid > 0 && descends(search->g, pid, &ppid))
-			search_adopt(search, pid, ppid);
-	}
+	if (descends(search->g, pid, &ppid))
+		search_adopt(search, pid, ppid);
+	return 0;
 }
 
 void promise_discover(struct group *g)
@@ -220,7 +214,7 @@ void promise_discover(struct group *g)
 		if (children_listed(g->supervisor))
 			search_tree(&search);
 		else
-			search_host(&search);
+			(void)process_list(search_process, &search);
 	}
 	free(search.todo);
 	for (promise = LIST_FIRST(&g->promises); promise; promise = next) {
