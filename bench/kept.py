@@ -41,13 +41,17 @@ class Run:
         self.load = load  # of a minute: before and after
         self.runs, self.quick, self.not_measured = runs, quick, list(not_measured)
 
+    def where(self):
+        """The machine, and what was measured on it."""
+        m = self.machine
+        return "Linux %s %s, %s%d processors%s, %d GiB, surety %s" % (
+            m["kernel"], m["architecture"], m["processor"] and m["processor"] + ", ", m["processors"],
+            " of a virtual machine" if m["virtual"] else "", m["memory_gib"], self.version)
+
     def line(self):
         """What stands above a table."""
-        m = self.machine
-        return "Linux %s %s, %s%d processors%s, %d GiB, surety %s, %s, %d runs of each, load %.1f before and %.1f after%s" % (
-            m["kernel"], m["architecture"], m["processor"] and m["processor"] + ", ", m["processors"],
-            " of a virtual machine" if m["virtual"] else "", m["memory_gib"], self.version, self.date, self.runs,
-            *self.load, ", small counts (--quick)" if self.quick else "")
+        return "%s, %s, %d runs of each, load %.1f before and %.1f after%s" % (
+            self.where(), self.date, self.runs, *self.load, ", small counts (--quick)" if self.quick else "")
 
     def save(self, path):
         head = {"schema": SCHEMA, "date": self.date, "surety": self.version, "machine": self.machine,

@@ -27,13 +27,31 @@ class Kept:
     def figures(self):
         return [f for figures in self.rows.values() for f in figures]
 
-    def heads(self):
-        """What was measured when; which rows, where there is more than one run."""
-        heads = []
+    def rows_of(self, run):
+        return [row for row, figures in self.rows.items() if figures[0] in run.figures]
+
+    def places(self):
+        """{a machine and a version: its runs}"""
+        found = {}
         for run in self.used:
-            rows = [row for row, figures in self.rows.items() if figures[0] in run.figures]
-            heads.append(run.line() + ("." if len(self.used) == 1 else ": " + ", ".join(rows) + "."))
-        return "\n\n".join(heads)
+            found.setdefault(run.where(), []).append(run)
+        return found
+
+
+def head(kept):
+    """What was measured where: in a line of each place."""
+    lines = []
+    for where, runs in kept.places().items():
+        counts, dates = [run.runs for run in runs], sorted({run.date for run in runs})
+        lines.append("%s; %s, %s runs of each figure." % (where, " to ".join(dict.fromkeys((dates[0], dates[-1]))),
+                                                          " to ".join(map(str, dict.fromkeys((min(counts), max(counts)))))))
+    return "\n\n".join(lines)
+
+
+def table_of_runs(kept):
+    rows = [[", ".join(kept.rows_of(run)), run.date, str(run.runs), "%.1f" % run.load[0], "%.1f" % run.load[1]]
+            for run in kept.used]
+    return markdown(("rows", "measured", "runs of each", "load before", "after"), rows)
 
 
 class Case:
@@ -111,10 +129,11 @@ def table_of_cases(kept):
         rows.append([case.label()] + [shown(samples, name) for name in VARIANTS] + [
             median_and_quartiles(case.to_native("surety")), median_and_quartiles(case.ratios.get(("surety", "floor"))),
             median_only(case.to_native("floor")), median_only(case.to_native("ulimit")),
+            median_only(case.to_native("control")),
             "%.2f" % spread(cpu)[2] if cpu else "", "%.4g" % held.bar + (" of the floor" if of_floor else "") if held.bar else "",
             held.verdict()])
     return markdown(("row", "native", "`ulimit -v`", "floor", "surety", "surety / native", "surety / floor", "floor / native",
-                     "`ulimit -v` / native", "cpu", "bar", ""), rows)
+                     "`ulimit -v` / native", "control / native", "cpu", "bar", ""), rows)
 
 
 def median_only(figure):
@@ -162,7 +181,7 @@ def table_of_supervisor(kept):
 
 
 def tables(kept):
-    parts = [kept.heads(), table_of_cases(kept), table_of_others(kept)]
+    parts = [head(kept), table_of_runs(kept), table_of_cases(kept), table_of_others(kept)]
     if grown(kept):
         parts += [table_of_grown(kept), table_of_supervisor(kept)]
     return "\n\n".join(part for part in parts if part.count("\n") != 1) + "\n"
@@ -197,7 +216,7 @@ def summary(kept):
             form = "%.3f" if not figure.unit else "%.2f"
             _, q1, median, q3, _ = figure.spread
             rows.append([words, to, form % median + figure.unit, "%s to %s" % (form % q1, form % q3)])
-    return kept.heads().replace("\n\n", " ") + "\n\n" + markdown(("what", "ratio", "median", "quartiles"), rows) + "\n"
+    return head(kept) + "\n\n" + markdown(("what", "ratio", "median", "quartiles"), rows) + "\n"
 
 
 def put(document, text):
