@@ -13,12 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -253,6 +251,14 @@ static int list_ids(const char *path, pid_fn *fn, void *ctx)
 	return r;
 }
 
+bool task_exists(pid_t pid, pid_t tid)
+{
+	char path[PROC_PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
+	return access(path, F_OK) == 0;
+}
+
 int task_list(pid_t pid, pid_fn *fn, void *ctx)
 {
 	char path[PROC_PATH_MAX];
@@ -404,15 +410,6 @@ uint64_t task_stack_rlimit(pid_t tid)
 	struct rlimit lim;
 
 	return prlimit(tid, RLIMIT_STACK, NULL, &lim) == 0 ? lim.rlim_cur : UINT64_C(8) << 20;
-}
-
-void tracee_detach(pid_t tid, int sig)
-{
-	/* A tracee that is dying no longer answers; as a zombie it is the tracer's
-	 * before it is its parent's, so it is waited for. */
-	if (ptrace(PTRACE_DETACH, tid, 0, (long)sig) < 0 && errno == ESRCH)
-		while (waitpid(tid, NULL, __WALL) < 0 && errno == EINTR)
-			;
 }
 
 bool task_in_our_userns(pid_t tid)

@@ -78,6 +78,9 @@ struct task_call {
 };
 int task_call_read(pid_t tid, struct task_call *ret);
 
+/* Whether process PID has a thread TID. */
+bool task_exists(pid_t pid, pid_t tid);
+
 /* Calls FN for every id listed in /proc/PID/task (task ids), or in the
  * children file of every thread of PID (process ids).  FN's non-zero stops. */
 typedef int pid_fn(void *ctx, pid_t pid);
@@ -114,10 +117,6 @@ uint64_t meminfo_hugetlb_bytes(void);
 
 /* RLIMIT_STACK in bytes; the usual 8 MiB where it cannot be read. */
 uint64_t task_stack_rlimit(pid_t tid);
-
-/* Lets go of a thread that the caller has seized and seen stopped, handing SIG
- * on to it (0: none).  One that was killed meanwhile is released to its parent. */
-void tracee_detach(pid_t tid, int sig);
 
 /* pid_t lives in the initial user namespace as we see it: its user namespace
  * is ours.  False also when that cannot be read. */

@@ -105,6 +105,25 @@ def exec_big(tap):
            r and r.reports)
 
 
+def exec_in_flight(tap):
+    """An image that is half mapped is not taken for all there is, and a thread that
+    has become another's leader is not waited for."""
+    limit = 256 << 20
+    with Job([helper("execs"), "4"], str(limit), report=False, opts=["--report", "/dev/null"]) as job:
+        try:
+            tap.equal(job.line(30), "done 0", "exec in flight: every process comes to its end")
+        except TimeoutError as e:
+            tap.ok(False, "exec in flight: comes to its end", e)
+            return
+        figures = job.status()
+        tap.ok(figures["refusals"] > 100, "exec in flight: at the limit", figures)
+        tap.ok(figures["Peak"] <= limit, "exec in flight: nothing is promised past the limit", figures)
+        rc, text = job.audit()
+        tap.equal(rc, 0, "exec in flight: what is left is counted exactly", text)
+        job.say()
+        tap.equal(job.finish().rc, 0, "exec in flight: the group ends")
+
+
 def modes(tap):
     """In modes 0 and 1 the group is counted but hardly refused."""
     scenario = helper("scenario")
@@ -188,6 +207,7 @@ def main():
     tap.guarded(actions)
     tap.guarded(one_report)
     tap.guarded(exec_big)
+    tap.guarded(exec_in_flight)
     tap.guarded(modes)
     tap.guarded(unprivileged)
     tap.guarded(shared_huge)

@@ -4,8 +4,8 @@
 
 SECONDS is how long each runs (2), CLASSES which of them (all), separated by
 commas; `make soak` takes a minute for each.  Of each: it works and comes to its
-end, surety answers meanwhile, what is left is counted exactly, the supervisor
-lives, and the kernel killed nothing.
+end, surety answers meanwhile, nothing is promised past the limit, what is left is
+counted exactly, the supervisor lives, and the kernel killed nothing.
 """
 import os
 import shutil
@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from surety import Job, Tap, need_live, skip_all, state, tmp  # noqa: E402
 
 SECONDS = int(os.environ.get("SECONDS", "2"))
-LIMIT = "512M"
+LIMIT = 512 << 20
 # About 340 MiB are stress-ng's own.  A class gets a size where its default is the host's.
 OPTIONS = {
     "vm": ["--vm-bytes", "80M"], "mmap": ["--mmap-bytes", "300M"], "mmapfork": [], "mmapfixed": [],
@@ -62,7 +62,7 @@ def stress(tap, name):
     log = tmp("stress-ng.log")
     before, label = oom_kills(), "stress-ng --" + name
     old_segments = segments()
-    with Job(guard + ["bash", "-c", script, log, *argv], LIMIT, report=False, opts=["--report", "/dev/null", "--summary"]) as job:
+    with Job(guard + ["bash", "-c", script, log, *argv], str(LIMIT), report=False, opts=["--report", "/dev/null", "--summary"]) as job:
         supervisor = None
         time.sleep(min(1, SECONDS / 2))
         started = time.monotonic()
@@ -89,6 +89,8 @@ def stress(tap, name):
             subprocess.run(["ipcrm", "-m", segment], check=False)
         rc, text = drift(job)
         tap.equal(rc, 0, "%s: what is left is counted exactly" % label, text)
+        peak = job.status()["Peak"]
+        tap.ok(peak <= LIMIT, "%s: nothing is promised past the limit" % label, peak)
         job.say()
         result = job.finish(timeout=20)
         tap.equal(result.rc, 0, "%s: the group ends" % label, result)

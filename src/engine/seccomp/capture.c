@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "sys/procfs.h"
+#include "sys/tracee.h"
 
 /* As much of the stack as is mapped: whole pages, until one is missing. */
 static size_t copy_stack(pid_t tid, uint64_t sp, char *buf)

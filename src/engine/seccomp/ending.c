@@ -24,6 +24,7 @@
 #include "engine/seccomp/facts.h"
 #include "sys/clock.h"
 #include "sys/procfs.h"
+#include "sys/tracee.h"
 
 enum {
 	STOP_WAIT_NS = 2000000, /* for the child to stop */

@@ -5,13 +5,7 @@
 #include "engine/seccomp/flight.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/arith.h"
 #include "engine/seccomp/family.h"
@@ -20,6 +14,7 @@
 #include "engine/seccomp/recorder.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
+#include "sys/tracee.h"
 
 enum {
 	SETTLE_LOOKS = 40,      /* looks at one thread before it is left in flight */
@@ -41,11 +36,13 @@ void flight_start(struct group *g, struct task *t, enum flight kind, enum operat
 	t->flight_arg0 = req->data.args[0];
 	t->flight_arg1 = req->data.args[1];
 	switch (kind) {
-	case FLIGHT_SPACE:
 	case FLIGHT_EXEC:
+		s->exec_image = larger(s->exec_image, t->flight_image);
+		t->proc->exec_pending = true;
+		/* fall through */
+	case FLIGHT_SPACE:
 		s->inflight += pages + t->flight_sticky;
 		space_post(s);
-		t->proc->exec_pending |= kind == FLIGHT_EXEC;
 		break;
 	case FLIGHT_OBJECT:
 		ledger_set(&g->objects_inflight, g->objects_inflight.pages + pages);
@@ -157,31 +154,39 @@ static void exec_resolve(struct group *g, struct proc *p, const struct task *t)
 		exec_replaced(g, p, left == LEFT, t);
 }
 
-static void exec_over(struct group *g, struct proc *p, struct task *t)
+/* The execve of T is carried out, or given up; others of its space may be in theirs. */
+static void exec_landed(struct space *s, struct task *t)
 {
-	struct space *s = p->space;
+	const struct proc *p;
+	const struct task *other;
 
 	s->inflight -= t->flight_pages;
 	t->flight = FLIGHT_NONE;
+	s->exec_image = 0;
+	LIST_FOREACH(p, &s->procs, in_space)
+		LIST_FOREACH(other, &p->tasks, in_proc)
+			if (other->flight == FLIGHT_EXEC)
+				s->exec_image = larger(s->exec_image, other->flight_image);
 	space_post(s);
+}
+
+static void exec_over(struct group *g, struct proc *p, struct task *t)
+{
+	exec_landed(p->space, t);
 	exec_resolve(g, p, t);
 }
 
 void flight_exec_heard(struct group *g, struct proc *p, pid_t tid)
 {
 	struct task *t = exec_task(p);
-	char path[64];
 
 	if (!t) {
 		exec_resolve(g, p, NULL); /* the thread that called it was given up as gone */
 		return;
 	}
-	if (t->tid != tid) {
-		/* Another thread of the old image, unless the caller has become the leader. */
-		snprintf(path, sizeof(path), "/proc/%d/task/%d", p->pid, t->tid);
-		if (tid != p->pid || access(path, F_OK) == 0)
-			return;
-	}
+	/* Another thread of the old image, unless the caller has become the leader. */
+	if (t->tid != tid && (tid != p->pid || task_exists(p->pid, t->tid)))
+		return;
 	exec_over(g, p, t);
 }
 
@@ -216,68 +221,48 @@ void flight_land(struct group *g, struct task *t)
 void flight_abandon(struct group *g, struct task *t)
 {
 	/* With other users of the space, or a child, the call may have counted. */
-	if (t->flight == FLIGHT_EXEC) {
-		struct space *s = t->proc->space;
-
-		s->inflight -= t->flight_pages;
-		t->flight = FLIGHT_NONE;
-		space_post(s);
-		return;
-	}
-	if (t->flight != FLIGHT_NONE)
+	if (t->flight == FLIGHT_EXEC)
+		exec_landed(t->proc->space, t);
+	else if (t->flight != FLIGHT_NONE)
 		flight_land(g, t);
-}
-
-/* Stops a running thread for a moment: when it reports, it is in no call. */
-static bool stop_and_see(const struct task *t)
-{
-	int status;
-
-	if (ptrace(PTRACE_SEIZE, t->tid, 0, 0) < 0)
-		return errno == ESRCH;
-	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) < 0) {
-		tracee_detach(t->tid, 0);
-		return true;
-	}
-	while (waitpid(t->tid, &status, __WALL) < 0)
-		if (errno != EINTR)
-			return true;
-	/* A signal caught on the way is handed on; an event stop has none. */
-	if (WIFSTOPPED(status))
-		tracee_detach(t->tid, status >> 16 ? 0 : WSTOPSIG(status));
-	return true;
 }
 
 /* A thread in the same call may still wait for mmap_lock, which is a sleep for
  * fatal signals only ('D').  In an interruptible one it has come with the next
  * such call and waits to be received; stopped, it is on its way out of the call. */
-static bool out_by_state(const struct task *t)
+static bool out_by_state(const struct task *t, pid_t tid)
 {
 	struct task_stat st;
 
-	if (task_stat_read(t->tid, &st) < 0)
+	if (task_stat_read(tid, &st) < 0)
 		return false;
 	return st.state == 'T' || st.state == 't' || (st.state == 'S' && t->flight != FLIGHT_EXEC);
 }
 
-/* Whether T is surely out of the call that it was granted. */
+/* Whether T is surely out of the call that it was granted.  In an execve it comes
+ * to go by the id of its process, while its image is still to be mapped. */
 static bool out_of_call(const struct task *t, int look)
 {
 	struct task_call call;
-	int r = task_call_read(t->tid, &call);
+	pid_t tid = t->tid;
+	int r = task_call_read(tid, &call);
 
+	if ((r == -ENOENT || r == -ESRCH) && t->flight == FLIGHT_EXEC && tid != t->proc->pid) {
+		tid = t->proc->pid;
+		r = task_call_read(tid, &call);
+	}
 	if (r == -ENOENT || r == -ESRCH)
 		return true;
 	if (r < 0)
 		return false;
 	if (call.where == TASK_BLOCKED && call.nr == t->flight_nr && call.arg[0] == t->flight_arg0 &&
 	    call.arg[1] == t->flight_arg1)
-		return out_by_state(t);
+		return out_by_state(t, tid);
 	if (call.where == TASK_BLOCKED)
 		return true;
 	if (call.where == TASK_OUTSIDE)
 		return true;
-	return look >= SETTLE_STOP_AFTER && stop_and_see(t);
+	return look >= SETTLE_STOP_AFTER && tracee_pass(tid, t->proc->pid);
 }
 
 /* The counters of a process with one thread have grown by what was granted.  It

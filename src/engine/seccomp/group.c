@@ -344,7 +344,8 @@ void group_prune_tasks(struct group *g, struct proc *p)
 		return;
 	for (t = LIST_FIRST(&p->tasks); t; t = next) {
 		next = LIST_NEXT(t, in_proc);
-		if (!t->live)
+		/* Who is in execve may go by the leader's id by now. */
+		if (!t->live && t->flight != FLIGHT_EXEC)
 			drop_task(g, t);
 		else
 			t->live = false;
@@ -385,7 +386,6 @@ int group_adopt_main(struct group *g, pid_t pid)
 static bool task_is_stale(struct group *g, const struct task *t, uint64_t now)
 {
 	uint64_t silent = now - t->seen_ms;
-	char path[64];
 
 	if (silent <= ID_REST_LEAST_MS)
 		return false;
@@ -395,10 +395,7 @@ static bool task_is_stale(struct group *g, const struct task *t, uint64_t now)
 		return false;
 	if (group_proc_ended(t->proc))
 		return true;
-	if (t->tid == t->proc->pid)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d", t->proc->pid, t->tid);
-	return access(path, F_OK) < 0;
+	return t->tid != t->proc->pid && !task_exists(t->proc->pid, t->tid);
 }
 
 struct task *group_task(struct group *g, pid_t tid, uint64_t id)

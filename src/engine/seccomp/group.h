@@ -14,6 +14,8 @@
  *   + forced    copied without a charge (R-070): likewise
  *   + before    sticky and forced of an image that execve has perhaps replaced
  *
+ * and no less than what the image of an execve in flight may need.
+ *
  * Only a granted call raises the true figure (and stack growth, which shows at
  * the next look), so the bound may be used to grant.  To refuse, the group is
  * counted first: see vault.h.
@@ -41,6 +43,7 @@ struct space {
 	struct kin *kin;           /* its part in a family (family.h); mostly NULL */
 	uint64_t data, landed, inflight, sticky, forced;
 	uint64_t looked_inflight; /* inflight at the last look: of it, some may be in data as well */
+	uint64_t exec_image; /* an execve is in flight whose image may need so much: no less is held */
 	bool exact_only; /* data contains what is not charged: only a count tells */
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
 	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "engine/seccomp/recorder.h"
 #include "engine/seccomp/family.h"
@@ -50,9 +51,21 @@ void space_attach(struct group *g, struct proc *p, struct space *s)
 	}
 }
 
-uint64_t space_kernel_pages(const struct space *s)
+static uint64_t parts(const struct space *s)
 {
 	return s->data + s->landed + s->inflight + s->sticky + s->forced + s->before_sticky + s->before_forced;
+}
+
+uint64_t space_kernel_pages(const struct space *s)
+{
+	return larger(parts(s), s->exec_image);
+}
+
+/* A call that was in flight when its space was looked at may be in both figures;
+ * so is an image beside the one that has replaced it. */
+uint64_t space_doubtful_pages(const struct space *s)
+{
+	return s->looked_inflight + s->replaced + over(s->exec_image, parts(s));
 }
 
 void space_post(struct space *s)

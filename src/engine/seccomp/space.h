@@ -15,8 +15,13 @@ struct space *space_new(struct group *g, struct proc *p);
 /* Moves P to space S (NULL: to none); a space without users is freed. */
 void space_attach(struct group *g, struct proc *p, struct space *s);
 
-/* What the kernel would hold for it: the sum of the parts. */
+/* What the kernel would hold for it: the sum of the parts.  While an execve is in
+ * flight the counters may be those of an image of which half is mapped, and the
+ * kernel maps the rest without a call: then no less than the whole of it. */
 uint64_t space_kernel_pages(const struct space *s);
+
+/* Of these, what may be in them twice, or not be there yet: no peak is made of it. */
+uint64_t space_doubtful_pages(const struct space *s);
 
 /* Writes the sum of the parts to the ledger, after any of them changed. */
 void space_post(struct space *s);

@@ -44,19 +44,17 @@ uint64_t vault_allowed(const struct ask *ask)
 void vault_note_needed(struct group *g)
 {
 	const struct ledger_group *ledger = g->ledger;
-	uint64_t needed, twice = 0;
+	uint64_t needed, doubtful = 0;
 	const struct space *s;
 
 	if (__builtin_add_overflow(ledger->committed, g->reserved, &needed) ||
 	    (needed <= g->needed_peak && ledger->committed <= ledger->peak))
 		return;
-	/* A call that was in flight when its space was looked at may be in both figures;
-	 * so is an image beside the one that has replaced it. */
 	LIST_FOREACH(s, &g->spaces, entry)
-		twice += s->looked_inflight + s->replaced;
-	ledger_note_peak(g->ledger, twice);
-	if (needed > twice && needed - twice > g->needed_peak)
-		g->needed_peak = needed - twice;
+		doubtful += space_doubtful_pages(s);
+	ledger_note_peak(g->ledger, doubtful);
+	if (needed > doubtful && needed - doubtful > g->needed_peak)
+		g->needed_peak = needed - doubtful;
 }
 
 static enum verdict decide(const struct ask *ask, const struct requester *who)
