@@ -108,7 +108,7 @@ def row_gcc(bench):
 
 def row_python(bench):
     """python: python3 with a few imports, no work"""
-    return three_ways(bench, "python", commands(bench)["python"], bar=1.06)
+    return three_ways(bench, "python", commands(bench)["python"], bar=1.05)
 
 
 def row_node(bench):
@@ -153,7 +153,7 @@ def row_git_large(bench):
 
 def row_bash(bench):
     """bash: a loop of 300 forks and execs of /bin/true"""
-    return three_ways(bench, "bash", commands(bench)["bash"], bar=1.3)
+    return three_ways(bench, "bash", commands(bench)["bash"], bar=1.25)
 
 
 def peak_bytes(bench, argv):
