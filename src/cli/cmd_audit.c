@@ -29,23 +29,20 @@ struct outcome {
 	char group[FIGURES_LABEL_MAX];
 };
 
-static int compare(const struct control_ref *ref, struct outcome *out, struct err *err)
+static int compare(const struct control_ref *ref, const json_t *figures, struct outcome *out, struct err *err)
 {
-	autofree char *answer = control_ask(ref, err);
-	json_t *figures = answer ? figures_parse(answer, err) : NULL, *rows, *row;
+	json_t *rows, *row;
 	autofree pid_t *all = NULL;
 	autofree pid_t *distinct = NULL;
 	uint32_t nr_all = 0, nr_distinct = 0;
 	size_t i, n;
 	int r = -ENOMEM;
 
-	if (!figures)
+	if (figures_check(figures, err) < 0)
 		return -1;
-	if (!control_same_pids(figures)) {
-		json_decref(figures);
+	if (!control_same_pids(figures))
 		return err_set(err, EXIT_SURETY, "cannot audit group '%s': it lives in another PID namespace (run surety audit "
 			       "there)", ref->name);
-	}
 	rows = json_object_get(figures, "processes");
 	n = json_array_size(rows) + 1;
 	all = calloc(n, sizeof(*all));
@@ -66,7 +63,6 @@ static int compare(const struct control_ref *ref, struct outcome *out, struct er
 	if (all && distinct)
 		r = audit_count((enum overcommit)figures_bytes(figures, "overcommit_memory"), distinct, nr_distinct, all, nr_all,
 				figures_bytes(figures, "started_ns"), &out->kernel);
-	json_decref(figures);
 	if (r < 0)
 		return err_set(err, EXIT_SURETY, "cannot audit group '%s': %s (free some memory)", ref->name, strerror(-r));
 	out->kernel_bytes =
@@ -110,15 +106,20 @@ static void print_outcome(const struct outcome *out, bool json)
 	json_decref(object);
 }
 
-static int audit_one(const struct control_ref *ref, bool json, struct err *err)
+/* FIGURES, the group's first answer, are taken over; NULL where there is none. */
+static int audit_one(const struct control_ref *ref, json_t *figures, bool json, struct err *err)
 {
 	struct outcome out;
 
-	for (int i = 0; i < TRIES; i++) {
-		if (compare(ref, &out, err) < 0)
+	for (int i = 1;; i++) {
+		int r = figures ? compare(ref, figures, &out, err) : -1;
+
+		json_decref(figures);
+		if (r < 0)
 			return -1;
-		if (drift_bytes(&out) == 0)
+		if (drift_bytes(&out) == 0 || i == TRIES)
 			break;
+		figures = control_ask(ref, err);
 	}
 	print_outcome(&out, json);
 	return drift_bytes(&out) == 0 ? 0 : EXIT_DRIFT;
@@ -133,7 +134,7 @@ static void audit_group(void *ctx, const struct control_ref *ref)
 {
 	struct audits *all = ctx;
 	struct err ignored; /* it ended meanwhile, or its supervisor was killed */
-	int r = audit_one(ref, all->opts->json, &ignored);
+	int r = audit_one(ref, control_ask(ref, &ignored), all->opts->json, &ignored);
 
 	all->nr += r >= 0;
 	if (r > 0)
@@ -148,7 +149,7 @@ int cmd_audit(const struct audit_opts *opts, struct err *err)
 	if (opts->target && strchr(opts->target, '/')) {
 		all.status = audit_cgroup(opts->target, opts->json, err);
 	} else if (opts->target) {
-		all.status = control_find(opts->target, &ref, err) < 0 ? -1 : audit_one(&ref, opts->json, err);
+		all.status = audit_one(&ref, control_find(opts->target, &ref, err), opts->json, err);
 	} else {
 		control_list(audit_group, &all);
 		if (!all.nr && !opts->json)

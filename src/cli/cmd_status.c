@@ -38,14 +38,13 @@ static void print_processes(json_t *rows)
 	}
 }
 
-static int print_text(const char *answer, struct err *err)
+static int print_text(const json_t *figures, struct err *err)
 {
-	json_t *figures = figures_parse(answer, err);
 	autofree char *engine = NULL;
 	char label[FIGURES_LABEL_MAX];
 	const char *name;
 
-	if (!figures)
+	if (figures_check(figures, err) < 0)
 		return -1;
 	figures_label(figures, label);
 	name = json_string_value(json_object_get(figures, "engine"));
@@ -68,8 +67,22 @@ static int print_text(const char *answer, struct err *err)
 	if (figures_bytes(figures, "forks_ended"))
 		printf("%-14s %10" PRIu64 "\n", "Forks ended:", figures_bytes(figures, "forks_ended"));
 	print_processes(json_object_get(figures, "processes"));
-	json_decref(figures);
 	return 0;
+}
+
+/* FIGURES are taken over. */
+static int print(json_t *figures, bool json, struct err *err)
+{
+	int r = 0;
+
+	if (json) {
+		(void)json_dumpf(figures, stdout, JSON_COMPACT); /* a failure shows in ferror(3) */
+		printf("\n");
+	} else {
+		r = print_text(figures, err);
+	}
+	json_decref(figures);
+	return r;
 }
 
 struct listing {
@@ -81,15 +94,13 @@ struct listing {
 static void show_group(void *ctx, const struct control_ref *ref)
 {
 	struct listing *list = ctx;
-	autofree char *answer = control_ask(ref, NULL);
+	json_t *figures = control_ask(ref, NULL);
 
-	if (!answer)
+	if (!figures)
 		return; /* its supervisor was killed: the socket is a left-over */
 	if (list->shown++ && !list->opts->json)
 		printf("\n");
-	if (list->opts->json)
-		fputs(answer, stdout);
-	else if (print_text(answer, list->err) < 0)
+	if (print(figures, list->opts->json, list->err) < 0)
 		list->failed = -1;
 }
 
@@ -99,13 +110,9 @@ int cmd_status(const struct status_opts *opts, struct err *err)
 
 	if (opts->target) {
 		struct control_ref ref;
-		autofree char *answer = control_find(opts->target, &ref, err) < 0 ? NULL : control_ask(&ref, err);
+		json_t *figures = control_find(opts->target, &ref, err);
 
-		if (!answer)
-			return -1;
-		if (opts->json)
-			fputs(answer, stdout);
-		else if (print_text(answer, err) < 0)
+		if (!figures || print(figures, opts->json, err) < 0)
 			return -1;
 	} else {
 		control_list(show_group, &list);

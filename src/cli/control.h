@@ -52,17 +52,16 @@ struct control_ref {
 
 /* The group called NAME, USER:NAME, or one that a process id is of: of its
  * supervisor, or of any of its processes.  Root finds those of all users.
- * Returns 0, or -1 with ERR. */
-int control_find(const char *name, struct control_ref *ret, struct err *err);
+ * Returns its answer, as control_ask() does. */
+json_t *control_find(const char *name, struct control_ref *ret, struct err *err);
 
 /* Calls FN with each group of this user; for root, with each. */
 typedef void control_ref_fn(void *ctx, const struct control_ref *ref);
 void control_list(control_ref_fn *fn, void *ctx);
 
-/* The answer of a group as text, NUL-terminated, to be freed: one JSON object
- * on one line, with "uid", whose the supervisor is.  NULL with ERR set when it
- * does not answer.  ERR may be NULL. */
-char *control_ask(const struct control_ref *ref, struct err *err);
+/* The answer of a group, a reference to be dropped, with "uid": whose the
+ * supervisor is.  NULL with ERR set when it does not answer.  ERR may be NULL. */
+json_t *control_ask(const struct control_ref *ref, struct err *err);
 
 /* Whether the process ids in an answer mean the same processes here. */
 bool control_same_pids(const json_t *figures);

@@ -37,10 +37,10 @@ bool control_same_pids(const json_t *figures)
 	return json_integer_value(json_object_get(figures, "pid_namespace")) == control_pid_namespace();
 }
 
-static int not_running(const char *name, struct err *err)
+static void not_running(const char *name, struct err *err)
 {
-	return err_set(err, EXIT_SURETY, "cannot ask group '%s': no running group has this name or process (surety status "
-		       "lists %s)", quote_word(name).text, geteuid() == 0 ? "all" : "those of this user");
+	err_set(err, EXIT_SURETY, "cannot ask group '%s': no running group has this name or process (surety status "
+		"lists %s)", quote_word(name).text, geteuid() == 0 ? "all" : "those of this user");
 }
 
 static char *read_answer(int fd)
@@ -71,41 +71,36 @@ static char *read_answer(int fd)
 	return text;
 }
 
-/* The answer with whose it is, as the kernel says, on one line. */
-static char *with_user(const char *text, int fd)
+/* The answer, with whose it is, as the kernel says. */
+static json_t *with_user(const char *text, int fd)
 {
-	json_t *object = json_loads(text, 0, NULL);
+	json_t *figures = json_loads(text, 0, NULL);
 	struct ucred peer = { .uid = geteuid() };
 	socklen_t size = sizeof(peer);
-	char *line = NULL, *dump;
 
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-	if (json_object_set_new(object, "uid", json_integer(peer.uid)) == 0) {
-		dump = json_dumps(object, JSON_COMPACT);
-		if (dump && asprintf(&line, "%s\n", dump) < 0)
-			line = NULL;
-		free(dump);
-	}
-	json_decref(object);
-	return line;
+	if (json_object_set_new(figures, "uid", json_integer(peer.uid)) == 0)
+		return figures;
+	json_decref(figures);
+	return NULL;
 }
 
-char *control_ask(const struct control_ref *ref, struct err *err)
+json_t *control_ask(const struct control_ref *ref, struct err *err)
 {
 	struct sockaddr_un addr;
 	autofree char *text = NULL;
 	autoclose int fd = -1;
-	char *answer;
+	json_t *figures;
 
 	if (place_address(&ref->place, ref->name, &addr) == 0)
 		fd = place_connect(&addr, ref->own ? OWN_WAIT_MS : OTHERS_WAIT_MS);
 	if (fd == -ECONNREFUSED && ref->own)
 		(void)unlink(addr.sun_path); /* its supervisor was killed */
 	text = fd < 0 ? NULL : read_answer(fd);
-	answer = text ? with_user(text, fd) : NULL;
-	if (!answer)
+	figures = text ? with_user(text, fd) : NULL;
+	if (!figures)
 		not_running(ref->name, err);
-	return answer;
+	return figures;
 }
 
 static bool in_place(const struct place *place, const char *name)
@@ -171,52 +166,61 @@ static bool user_number(const char *user, size_t len, uid_t *ret)
 struct pid_search {
 	pid_t pid;
 	struct control_ref *found;
-	bool done;
+	json_t *figures; /* its answer, once found */
 };
 
 static void try_group(void *ctx, const struct control_ref *ref)
 {
 	struct pid_search *search = ctx;
-	autofree char *answer = search->done ? NULL : control_ask(ref, NULL);
-	json_t *object = answer ? json_loads(answer, 0, NULL) : NULL, *rows, *row;
+	json_t *figures = search->figures ? NULL : control_ask(ref, NULL), *rows, *row;
 	bool match;
 	size_t i;
 
-	match = json_integer_value(json_object_get(object, "supervisor_pid")) == search->pid;
-	rows = json_object_get(object, "processes");
+	match = json_integer_value(json_object_get(figures, "supervisor_pid")) == search->pid;
+	rows = json_object_get(figures, "processes");
 	json_array_foreach(rows, i, row)
 		match |= json_integer_value(json_object_get(row, "pid")) == search->pid;
-	if (match && control_same_pids(object)) {
+	if (match && control_same_pids(figures)) {
 		*search->found = *ref;
-		search->done = true;
+		search->figures = json_incref(figures);
 	}
-	json_decref(object);
+	json_decref(figures);
 }
 
-static bool find_process(const char *word, struct control_ref *ret)
+static json_t *find_process(const char *word, struct control_ref *ret)
 {
 	struct pid_search search = { .found = ret };
 
 	if (value_pid(word, &search.pid, NULL) == 0)
 		control_list(try_group, &search);
-	return search.done;
+	return search.figures;
 }
 
-int control_find(const char *name, struct control_ref *ret, struct err *err)
+json_t *control_find(const char *name, struct control_ref *ret, struct err *err)
 {
 	const char *colon = strchr(name, ':');
 	struct name_search search = { .name = colon ? colon + 1 : name, .any_user = !colon, .found = ret };
+	json_t *figures;
 
-	if (colon && !user_number(name, (size_t)(colon - name), &search.uid))
-		return not_running(name, err);
+	if (colon && !user_number(name, (size_t)(colon - name), &search.uid)) {
+		not_running(name, err);
+		return NULL;
+	}
 	/* Digits alone are a process id, and the name of a group that was given none. */
-	if (find_own(&search) || find_process(name, ret))
-		return 0;
+	if (find_own(&search))
+		return control_ask(ret, err);
+	figures = find_process(name, ret);
+	if (figures)
+		return figures;
 	place_others(try_place, &search);
+	if (search.nr == 1)
+		return control_ask(ret, err);
 	if (search.nr > 1)
-		return err_set(err, EXIT_SURETY, "cannot ask group '%s': %d running groups have this name (give USER:NAME, or a "
-			       "process of it)", quote_word(name).text, search.nr);
-	return search.nr ? 0 : not_running(name, err);
+		err_set(err, EXIT_SURETY, "cannot ask group '%s': %d running groups have this name (give USER:NAME, or a "
+			"process of it)", quote_word(name).text, search.nr);
+	else
+		not_running(name, err);
+	return NULL;
 }
 
 struct listing {

@@ -12,18 +12,14 @@
 #include "look/users.h"
 #include "report/escape.h"
 
-json_t *figures_parse(const char *answer, struct err *err)
+int figures_check(const json_t *figures, struct err *err)
 {
-	json_t *figures = json_loads(answer, 0, NULL);
 	const char *schema = json_string_value(json_object_get(figures, "schema"));
 
-	if (!schema || strcmp(schema, "surety.status/1") != 0) {
-		json_decref(figures);
-		err_set(err, EXIT_SURETY, "cannot read the figures of the group: '%s' is not surety.status/1 (is its "
-			"supervisor of another version?)", schema ? schema : "");
-		return NULL;
-	}
-	return figures;
+	if (schema && !strcmp(schema, "surety.status/1"))
+		return 0;
+	return err_set(err, EXIT_SURETY, "cannot read the figures of the group: '%s' is not surety.status/1 (is its "
+		       "supervisor of another version?)", schema ? schema : "");
 }
 
 uint64_t figures_bytes(const json_t *figures, const char *name)

@@ -10,8 +10,8 @@
 
 #include "base/err.h"
 
-/* Parses an answer.  NULL with ERR set when it is not one of this version. */
-json_t *figures_parse(const char *answer, struct err *err);
+/* 0, or -1 with ERR set when an answer is not one of this version. */
+int figures_check(const json_t *figures, struct err *err);
 
 /* A figure in bytes, 0 when absent. */
 uint64_t figures_bytes(const json_t *figures, const char *name);

@@ -7,17 +7,8 @@
  */
 #include "core/forecast.h"
 
+#include "base/arith.h"
 #include "base/bytes.h"
-
-static uint64_t sum(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
 
 /* a * b / c, rounded up; c is not 0. */
 static uint64_t scale_up(uint64_t a, uint64_t b, uint64_t c)
@@ -30,19 +21,19 @@ static uint64_t scale_up(uint64_t a, uint64_t b, uint64_t c)
 struct forecast forecast(const struct forecast_in *in)
 {
 	const struct limit *limit = &in->limit;
-	uint64_t ram = less(limit->ram_pages, limit->hugetlb_pages);
+	uint64_t ram = over(limit->ram_pages, limit->hugetlb_pages);
 	uint64_t user = in->largest_pages / 32 < limit->user_reserve_pages ? in->largest_pages / 32 : limit->user_reserve_pages;
 	struct forecast f = {
-		.promised_pages = sum(in->committed_pages, in->noreserve_pages),
-		.reserve_pages = sum(limit->admin_reserve_pages, user),
+		.promised_pages = add_saturating(in->committed_pages, in->noreserve_pages),
+		.reserve_pages = add_saturating(limit->admin_reserve_pages, user),
 		.limit_pages = limit_commit(limit),
-		.backing_pages = sum(ram, limit->swap_pages),
+		.backing_pages = add_saturating(ram, limit->swap_pages),
 	};
 	uint64_t of_ram;
 
 	f.headroom_pages = scale_up(f.promised_pages, in->headroom, 100);
-	f.needed_pages = sum(sum(sum(f.promised_pages, f.headroom_pages), f.reserve_pages), 1);
-	of_ram = less(f.needed_pages, limit->swap_pages);
+	f.needed_pages = add_saturating(add_saturating(add_saturating(f.promised_pages, f.headroom_pages), f.reserve_pages), 1);
+	of_ram = over(f.needed_pages, limit->swap_pages);
 	of_ram = of_ram ? of_ram : 1; /* 0 is no kbytes, and no ratio of use */
 	f.kbytes = pages_to_kib(of_ram);
 	f.ratio = ram ? scale_up(of_ram, 100, ram) : UINT64_MAX;

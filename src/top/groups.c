@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "cli/control.h"
 #include "cli/figures.h"
 
@@ -28,11 +27,12 @@ static void take_group(void *ctx, const struct control_ref *ref)
 {
 	struct groups *groups = ctx;
 	struct err ignored; /* it ended meanwhile, or is of another version */
-	autofree char *answer = control_ask(ref, &ignored);
-	json_t *figures = answer ? figures_parse(answer, &ignored) : NULL;
+	json_t *figures = control_ask(ref, &ignored);
 
-	if (!figures)
+	if (!figures || figures_check(figures, &ignored) < 0) {
+		json_decref(figures);
 		return;
+	}
 	if (groups->nr < GROUPS_MAX) {
 		struct group_row *row = &groups->row[groups->nr];
 

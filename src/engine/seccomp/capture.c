@@ -140,7 +140,7 @@ static int wait_stop(pid_t tid)
 			return -1;
 	if (!WIFSTOPPED(status))
 		return -1;
-	return status >> 16 ? 0 : WSTOPSIG(status);
+	return tracee_signal(status);
 }
 
 /* With all registers: the caller is answered and stops before user code. */

@@ -64,7 +64,7 @@ static int wait_stop(pid_t tid, int *ret_sig)
 	do {
 		r = waitpid(tid, &status, __WALL | WNOHANG);
 		if (r == tid && WIFSTOPPED(status)) {
-			*ret_sig = status >> 16 ? 0 : WSTOPSIG(status);
+			*ret_sig = tracee_signal(status);
 			return 1;
 		}
 		if (r != 0)
@@ -103,7 +103,7 @@ static void end_it(struct ending *e)
 	if (!seized || stopped < 0)
 		return;
 	if (stopped == 0 && e->sig != SIGKILL && waitpid(e->pid, &stopped, __WALL) == e->pid && WIFSTOPPED(stopped))
-		pending = stopped >> 16 ? 0 : WSTOPSIG(stopped);
+		pending = tracee_signal(stopped);
 	tracee_detach(e->pid, pending);
 }
 

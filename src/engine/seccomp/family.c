@@ -186,9 +186,7 @@ uint64_t family_least(const struct space *s)
 
 static uint64_t headroom(const struct group *g)
 {
-	uint64_t limit = limit_commit(&g->ledger->limit), used = g->ledger->committed + g->reserved;
-
-	return limit > used ? limit - used : 0;
+	return over(limit_commit(&g->ledger->limit), g->ledger->committed + g->reserved);
 }
 
 /* The child that the kernel charges most is charged all of that in its turn, out
@@ -206,10 +204,10 @@ void family_find_heir(struct group *g, struct family *f)
 	}
 	if (!heir)
 		return;
-	more = most > heir->space->hold.pages ? most - heir->space->hold.pages : 0;
+	more = over(most, heir->space->hold.pages);
 	if (more > f->kept.pages + headroom(g))
 		return;
-	ledger_set(&f->kept, f->kept.pages > more ? f->kept.pages - more : 0);
+	ledger_set(&f->kept, over(f->kept.pages, more));
 	LIST_REMOVE(heir, entry);
 	f->nr_children--;
 	f->changes = ++g->forks->changes;

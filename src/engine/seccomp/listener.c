@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/arith.h"
 #include "base/cleanup.h"
 
 static struct sock_filter program[] = {
@@ -43,11 +44,6 @@ int listener_install(bool *ret_wait_killable)
 	return (int)fd;
 }
 
-static size_t at_least(size_t kernel, size_t ours)
-{
-	return kernel > ours ? kernel : ours;
-}
-
 static bool set_flags(const struct listener *l, unsigned long flags)
 {
 	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == 0;
@@ -62,7 +58,7 @@ int listener_init(struct listener *l, int fd, bool wait_killable)
 	l->wait_killable = wait_killable;
 	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
 		return -errno;
-	l->req_size = at_least(sizes.seccomp_notif, sizeof(*l->req));
+	l->req_size = larger(sizes.seccomp_notif, sizeof(*l->req));
 	if (sizes.seccomp_notif_resp > LISTENER_RESP_MAX)
 		return -E2BIG;
 	l->req = calloc(1, l->req_size);

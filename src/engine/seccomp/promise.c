@@ -103,7 +103,7 @@ void promise_keep(struct group *g, struct promise *promise, struct space *s)
 {
 	uint64_t readonly = promise->sticky + promise->forced;
 
-	s->landed = promise->pages > readonly ? promise->pages - readonly : 0;
+	s->landed = over(promise->pages, readonly);
 	s->sticky = promise->sticky;
 	s->forced = promise->forced;
 	s->start_stack = promise->start_stack;

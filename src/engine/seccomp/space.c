@@ -132,7 +132,7 @@ static void space_is_gone(struct space *s)
 
 static void take_statm(struct space *s, const struct statm *m)
 {
-	uint64_t other = m->size > m->data ? m->size - m->data : 0;
+	uint64_t other = over(m->size, m->data);
 
 	s->data = m->data;
 	s->landed = s->replaced = 0;
