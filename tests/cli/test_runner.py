@@ -59,6 +59,10 @@ def main():
         got = run(folder, "fails loudly", "echo 1..1; echo why it failed; echo not ok 1 - thing; exit 1")
         tap.ok("FAILED: thing" in got.stdout and "| why it failed" in got.stdout, "a failure is shown with its output",
                got.stdout)
+        early = "echo 1..201; echo not ok 1 - thing; echo '# its reason'; for i in $(seq 200); do echo ok $i; done; exit 1"
+        got = run(folder, "fails early", early)
+        tap.ok("| # its reason" in got.stdout and "| ok 1\n" not in got.stdout,
+               "a failed point is shown with its diagnostics, however long ago", got.stdout)
         got = run(folder, "x", "echo 1..1; echo 'ok 1 - y # SKIP because'")
         tap.ok("skipped: y: because" in got.stdout, "a skip is shown with its reason", got.stdout)
         for args, want in (((), "0 passed"), (("--suite", "guest"), "1 passed")):
