@@ -12,6 +12,7 @@
 #include <linux/audit.h>
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "engine/seccomp/flight.h"
 #include "engine/seccomp/object.h"
@@ -194,14 +195,18 @@ void ask_granted(struct ask *ask)
 	if (ask->odd)
 		s->odd = s->exact_only = true;
 	ask->t->flight_sticky = ask->sticky;
+	ask->t->flight_most = g->ledger->limit.mode == OVERCOMMIT_NEVER ? larger(ask->most_pages, ask->charge.pages)
+									: ask->charge.pages;
 	ask->t->flight_program = ask->program;
 	ask->t->flight_image = ask->exec_pages + ask->exec_args;
-	if (ask->filled) {
-		ask->t->flight_dev = ask->filled->dev;
-		ask->t->flight_ino = ask->filled->ino;
+	if (ask->filled || ask->reserve) {
+		const struct object *obj = ask->filled ? ask->filled : ask->reserve;
+
+		ask->t->flight_dev = obj->dev;
+		ask->t->flight_ino = obj->ino;
 	}
 	if (ask->flight == FLIGHT_FORK) {
-		ask->t->promise = promise_new(g, ask->t, ask->fork_pages, ask->charge.pages);
+		ask->t->promise = promise_new(g, ask->t, ask->fork_pages, ask->charge.pages, ask->t->flight_most);
 		if (!ask->t->promise)
 			ask->flight = FLIGHT_SPACE; /* no memory of our own: the parent carries it */
 		else
@@ -209,4 +214,6 @@ void ask_granted(struct ask *ask)
 	}
 	if (ask->flight != FLIGHT_NONE)
 		flight_start(g, ask->t, ask->flight, ask->op, ask->charge.pages, ask->req);
+	if (ask->flight == FLIGHT_SPACE)
+		promise_add(g, ask->t, ask->t->flight_most, ask->sticky);
 }

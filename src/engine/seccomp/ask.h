@@ -28,8 +28,9 @@ struct ask {
 	int64_t value;
 
 	uint64_t start, end;    /* range of addresses that the call is about */
-	uint64_t gross_pages;   /* charge before what a fixed mapping gives back */
+	uint64_t most_pages;    /* that the call charges where what it was found to replace is gone by then */
 	uint64_t sum;           /* refine's running total */
+	uint64_t hole_pages;    /* of the range that nothing is mapped at, where another thread may map something */
 	uint64_t largest;       /* of the requests that the kernel makes of it, one a mapping; 0: it is one */
 	const struct object *filled; /* by a fallocate */
 	struct object *reserve; /* whose holes are to be reserved */

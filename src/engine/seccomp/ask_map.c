@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "engine/seccomp/ask.h"
+#include "engine/seccomp/flight.h"
 #include "engine/seccomp/object.h"
+#include "engine/seccomp/promise.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
 #include "sys/shmobj.h"
@@ -36,6 +39,15 @@ static void set_range(struct ask *ask, uint64_t addr, uint64_t len)
 		ask->end = UINT64_MAX;
 }
 
+/* Whether somebody may change the caller's mappings while its call is under way. */
+static bool others_run(const struct ask *ask)
+{
+	const struct proc *p = ask->t->proc;
+	struct task_stat st;
+
+	return LIST_NEXT(LIST_FIRST(&p->space->procs), in_space) || task_stat_read(p->pid, &st) < 0 || st.threads > 1;
+}
+
 static int sum_replaced(void *ctx, const struct vma *vma, const char *name)
 {
 	struct ask *ask = ctx;
@@ -55,9 +67,9 @@ static void refine_mmap(struct ask *ask)
 	int flags = (int)ask->arg[3];
 	struct object *obj;
 
-	space_count(ask->g, ask->t->proc->space, sum_replaced, ask);
-	if ((flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE))
-		ask->charge.pages = ask->gross_pages > ask->sum ? ask->gross_pages - ask->sum : 0;
+	if (space_count(ask->g, ask->t->proc->space, sum_replaced, ask) && (flags & MAP_FIXED) &&
+	    !(flags & MAP_FIXED_NOREPLACE))
+		ask->charge.pages = over(ask->most_pages, ask->sum);
 	if (!(flags & MAP_ANONYMOUS) && object_of_fd(ask->g, ask->t->tid, (int)ask->arg[4], &obj) == FILE_HUGETLB)
 		ask->charge.pages = 0;
 }
@@ -98,7 +110,7 @@ bool ask_mmap(struct ask *ask)
 	if (ask->charge.pages == 0 && !ask->odd)
 		return false;
 	set_range(ask, ask->arg[0], len);
-	ask->gross_pages = ask->charge.pages;
+	ask->most_pages = ask->charge.pages;
 	ask->flight = FLIGHT_SPACE;
 	if ((flags & MAP_FIXED) || !(flags & MAP_ANONYMOUS))
 		ask->refine = refine_mmap;
@@ -166,6 +178,21 @@ static uint64_t current_brk(struct ask *ask, struct space *s)
 	return s->brk;
 }
 
+/* Another thread's growth, granted from CURRENT, may come to begin at WANTED. */
+static void break_lowered(struct ask *ask, uint64_t current, uint64_t wanted)
+{
+	uint64_t pages = rules_brk(wanted, current).pages;
+	struct space *s = ask->t->proc->space;
+	struct proc *p;
+	struct task *t;
+
+	LIST_FOREACH(p, &s->procs, in_space)
+		LIST_FOREACH(t, &p->tasks, in_proc)
+			if (t->flight == FLIGHT_SPACE && t->flight_op == OP_BRK)
+				flight_raise(t, pages);
+	promise_add(ask->g, ask->t, 0, 0);
+}
+
 bool ask_brk(struct ask *ask)
 {
 	struct space *s = ask->t->proc->space;
@@ -179,6 +206,7 @@ bool ask_brk(struct ask *ask)
 		if (wanted < current && wanted >= s->start_brk) {
 			s->brk = wanted; /* if it is not carried out, the next growth is over-estimated */
 			s->brk_unsure = true;
+			break_lowered(ask, current, wanted);
 		}
 		return false;
 	}
@@ -194,10 +222,13 @@ static int sum_protected(void *ctx, const struct vma *vma, const char *name)
 	uint64_t overlap = vma ? overlap_pages(ask, vma) : 0, pages;
 
 	(void)name;
-	if (!vma)
+	if (!vma) {
 		ask->sum = ask->largest = 0;
+		ask->hole_pages = (ask->end - ask->start) >> PAGE_SHIFT;
+	}
 	if (!overlap)
 		return 0;
+	ask->hole_pages -= overlap;
 	pages = rules_mprotect(mode_of(ask), vma, overlap, (int)ask->arg[2]).pages;
 	if (pages > ask->largest)
 		ask->largest = pages;
@@ -205,11 +236,17 @@ static int sum_protected(void *ctx, const struct vma *vma, const char *name)
 	return 0;
 }
 
+/* Over a hole it fails, unless another thread maps something there first. */
 static void refine_mprotect(struct ask *ask)
 {
-	space_count(ask->g, ask->t->proc->space, sum_protected, ask);
-	if (ask->sum < ask->charge.pages)
-		ask->charge.pages = ask->sum;
+	if (!space_count(ask->g, ask->t->proc->space, sum_protected, ask)) {
+		ask->hole_pages = 0;
+		return;
+	}
+	if (!others_run(ask))
+		ask->hole_pages = 0;
+	if (ask->sum + ask->hole_pages < ask->charge.pages)
+		ask->charge.pages = ask->sum + ask->hole_pages;
 }
 
 bool ask_mprotect(struct ask *ask)
@@ -235,32 +272,42 @@ bool ask_mprotect(struct ask *ask)
 }
 
 struct remap {
-	struct ask *ask;
+	const struct ask *ask;
+	struct charge charge;
 	bool found;
 };
 
 static int find_remapped(void *ctx, const struct vma *vma, const char *name)
 {
 	struct remap *remap = ctx;
-	struct ask *ask = remap->ask;
+	const struct ask *ask = remap->ask;
 
 	(void)name;
 	if (!vma)
 		remap->found = false;
 	if (!vma || ask->arg[0] < vma->start || ask->arg[0] >= vma->end)
 		return 0;
-	ask->charge = rules_mremap(mode_of(ask), vma, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
+	remap->charge = rules_mremap(mode_of(ask), vma, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
 	remap->found = true;
 	return 0;
 }
 
+/* Where nothing is mapped it fails, unless another thread maps something there first. */
 static void refine_mremap(struct ask *ask)
 {
-	struct remap remap = { ask, false };
+	struct remap remap = { .ask = ask };
 
-	space_count(ask->g, ask->t->proc->space, find_remapped, &remap);
-	if (!remap.found)
-		ask->charge.pages = 0; /* nothing is mapped there: the call will fail */
+	ask->hole_pages = 0;
+	if (!space_count(ask->g, ask->t->proc->space, find_remapped, &remap))
+		return;
+	if (remap.found) {
+		ask->charge = remap.charge;
+	} else if (others_run(ask)) {
+		ask->charge.pages = ask->most_pages;
+		ask->hole_pages = 1;
+	} else {
+		ask->charge.pages = 0;
+	}
 }
 
 bool ask_mremap(struct ask *ask)
@@ -268,15 +315,17 @@ bool ask_mremap(struct ask *ask)
 	int flags;
 
 	ask->op = OP_MREMAP;
+	ask->flight = FLIGHT_SPACE; /* also where it asks for nothing: who reads the mappings may miss one that moves */
 	ask->charge = rules_mremap(mode_of(ask), NULL, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
-	if (ask->charge.pages == 0)
-		return false;
-	flags = vma_flags_at(ask->t->tid, ask->arg[0]);
+	flags = ask->charge.pages ? vma_flags_at(ask->t->tid, ask->arg[0]) : 0;
 	if (flags >= 0 && (flags & VMA_SHARED))
-		return false; /* the object holds the charge, and does not grow */
+		ask->charge.pages = 0; /* the object holds the charge, and does not grow */
+	if (!ask->charge.pages) {
+		ask_granted(ask);
+		return false;
+	}
 	if (flags < 0 || !(flags & VMA_WRITE))
 		ask->sticky = ask->charge.pages; /* it may be read-only and charged: not in statm's data */
-	ask->flight = FLIGHT_SPACE;
 	ask->refine = refine_mremap;
 	return true;
 }

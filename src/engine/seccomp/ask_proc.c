@@ -42,12 +42,14 @@ static void charge_fork(struct ask *ask, uint64_t pages)
 		ask->charge.pages = family_fork_pages(ask->g, ask->t, pages, &ask->charge.rule);
 }
 
-/* What is not copied (MADV_DONTFORK) only shows in smaps. */
+/* What is not copied (MADV_DONTFORK) only shows in smaps; what other threads have
+ * in flight may be there before the copy is made. */
 static void refine_fork(struct ask *ask)
 {
-	space_count(ask->g, ask->t->proc->space, sum_fork, ask);
-	if (!ask->t->proc->space->unreadable)
-		charge_fork(ask, ask->sum);
+	struct space *s = ask->t->proc->space;
+
+	if (space_count(ask->g, s, sum_fork, ask))
+		charge_fork(ask, ask->sum + s->inflight + s->exposed);
 }
 
 bool ask_fork(struct ask *ask)
@@ -216,8 +218,8 @@ static void refine_poke(struct ask *ask)
 {
 	struct poked poked = { ask, false };
 
-	space_count(ask->g, ask->forced, find_poked, &poked);
-	ask->charge.pages = poked.free;
+	if (space_count(ask->g, ask->forced, find_poked, &poked))
+		ask->charge.pages = poked.free;
 }
 
 /* ptrace(POKE): the page is copied, charged by nobody but us. */

@@ -64,7 +64,8 @@ int ask_rejected(const struct ask *ask)
 {
 	switch (ask->op) {
 	case OP_MMAP: return reject_mmap(ask);
-	case OP_MREMAP: return reject_mremap(ask);
+	case OP_MREMAP: return ask->hole_pages ? EFAULT : reject_mremap(ask);
+	case OP_MPROTECT: return ask->hole_pages ? ENOMEM : 0;
 	case OP_SHMGET: return reject_shmget(ask);
 	case OP_SHMEM: return ask->maps_pages ? reject_mmap(ask) : 0; /* shared, of an object with holes */
 	default: return 0;

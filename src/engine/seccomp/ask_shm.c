@@ -21,7 +21,8 @@ bool ask_shmget(struct ask *ask)
 	ask->charge = rules_shmget(ask->g->ledger->limit.mode, ask->arg[1], flags);
 	if (ask->charge.holder != HOLDER_OBJECT)
 		return false;
-	/* One that exists is free; should it go meanwhile, a new one is noticed. */
+	/* One that exists is free, unless it goes meanwhile. */
+	ask->most_pages = ask->charge.pages;
 	if (key != IPC_PRIVATE && object_sysv_exists(key))
 		ask->charge.pages = 0;
 	ask->flight = FLIGHT_OBJECT;
@@ -68,6 +69,7 @@ void ask_holes(struct ask *ask)
 {
 	ask->op = OP_SHMEM;
 	ask->charge = (struct charge){ .holder = HOLDER_OBJECT, .rule = RULE_SHMEM_RESERVE };
+	ask->flight = FLIGHT_RESERVE;
 	ask->refine = refine_holes;
 	sum_holes(ask);
 }
@@ -100,7 +102,7 @@ bool ask_fallocate(struct ask *ask)
 	if (size < obj->size_pages)
 		size = obj->size_pages;
 	holes = object_holes(obj, size, UINT64_MAX);
-	pages = bytes_to_pages(ask->arg[3] + (ask->arg[2] & (PAGE_BYTES - 1)));
+	pages = ask->most_pages = bytes_to_pages(ask->arg[3] + (ask->arg[2] & (PAGE_BYTES - 1)));
 	if (pages > holes)
 		pages = holes;
 	if (pages <= obj->reserved)

@@ -23,6 +23,13 @@ enum {
 	REPLACED_CALLS = 16,    /* of a new image, till the peak is looked after again */
 };
 
+/* A mapping that moves, or is copied to where nobody looks yet, may be missed by who
+ * reads the mappings. */
+static bool moves(const struct task *t)
+{
+	return t->flight == FLIGHT_FORK || (t->flight == FLIGHT_SPACE && t->flight_op == OP_MREMAP);
+}
+
 void flight_start(struct group *g, struct task *t, enum flight kind, enum operation op, uint64_t pages,
 		  const struct seccomp_notif *req)
 {
@@ -32,6 +39,9 @@ void flight_start(struct group *g, struct task *t, enum flight kind, enum operat
 	t->flight_op = op;
 	t->flight_pages = pages;
 	t->flight_base = s->data + s->landed;
+	t->flight_base_known = s->looked_call == g->notifications;
+	t->flight_looks = s->looks;
+	t->flight_moves = g->moves - (g->moving > 0);
 	t->flight_nr = req->data.nr;
 	t->flight_arg0 = req->data.args[0];
 	t->flight_arg1 = req->data.args[1];
@@ -39,17 +49,55 @@ void flight_start(struct group *g, struct task *t, enum flight kind, enum operat
 	case FLIGHT_EXEC:
 		s->exec_image = larger(s->exec_image, t->flight_image);
 		t->proc->exec_pending = true;
+		t->flight_most = pages; /* the image is held in full */
 		/* fall through */
 	case FLIGHT_SPACE:
 		s->inflight += pages + t->flight_sticky;
+		s->netted += t->flight_most - pages;
 		space_post(s);
 		break;
 	case FLIGHT_OBJECT:
-		ledger_set(&g->objects_inflight, g->objects_inflight.pages + pages);
+		g->objects_netted += t->flight_most - pages;
+		ledger_set(&g->objects_inflight, g->objects_inflight.pages + t->flight_most);
+		break;
+	case FLIGHT_RESERVE:
+		object_reserving(g, t, true);
 		break;
 	case FLIGHT_FORK:
 	case FLIGHT_NONE:
 		break;
+	}
+	if (moves(t)) {
+		g->moves++;
+		g->moving++;
+	}
+}
+
+void flight_raise(struct task *t, uint64_t pages)
+{
+	struct space *s = t->proc->space;
+
+	t->flight_most += pages;
+	s->netted += pages;
+	if (t->flight_looks == s->looks)
+		return;
+	s->exposed += pages;
+	space_post(s);
+}
+
+/* The call is over.  Where its space was looked at meanwhile, what it replaced may
+ * have been gone then, and may be back: till the next look both count. */
+static void space_landed(struct space *s, struct task *t)
+{
+	uint64_t netted = t->flight_most - t->flight_pages;
+
+	s->inflight -= t->flight_pages + t->flight_sticky;
+	s->landed += t->flight_pages;
+	s->sticky += t->flight_sticky;
+	s->netted -= netted;
+	if (t->flight_looks != s->looks) {
+		s->exposed -= netted;
+		s->landed += netted;
 	}
 }
 
@@ -195,12 +243,17 @@ void flight_land(struct group *g, struct task *t)
 	struct space *s = t->proc->space;
 	enum flight kind = t->flight;
 
+	if (moves(t)) {
+		g->moves++;
+		g->moving--;
+	}
 	t->flight = FLIGHT_NONE;
 	switch (kind) {
 	case FLIGHT_SPACE:
-		s->inflight -= t->flight_pages + t->flight_sticky;
-		s->landed += t->flight_pages;
-		s->sticky += t->flight_sticky; /* the sum is the same: nothing to post */
+		space_landed(s, t); /* the sum is the same: nothing to post */
+		break;
+	case FLIGHT_RESERVE:
+		object_reserving(g, t, false);
 		break;
 	case FLIGHT_FORK:
 		if (t->promise)
@@ -271,8 +324,8 @@ static bool has_grown(struct group *g, const struct task *t)
 {
 	struct space *s = t->proc->space;
 
-	if (t->flight != FLIGHT_SPACE || !t->flight_pages || t->proc->nr_tasks > 1 ||
-	    LIST_NEXT(LIST_FIRST(&s->procs), in_space) || s->exact_only)
+	if (t->flight != FLIGHT_SPACE || !t->flight_pages || !t->flight_base_known || !space_only_user(t) ||
+	    s->exact_only)
 		return false;
 	space_look(g, s);
 	return s->data >= t->flight_base + t->flight_pages;

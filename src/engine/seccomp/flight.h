@@ -17,6 +17,9 @@
 void flight_start(struct group *g, struct task *t, enum flight kind, enum operation op, uint64_t pages,
 		  const struct seccomp_notif *req);
 
+/* The call of T in flight may come to charge PAGES more than it was asked for. */
+void flight_raise(struct task *t, uint64_t pages);
+
 /* T's call is over: what it was granted becomes part of what its holder may have. */
 void flight_land(struct group *g, struct task *t);
 

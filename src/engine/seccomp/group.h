@@ -13,6 +13,7 @@
  *   + sticky    read-only but still charged (R-019): a bound until counted
  *   + forced    copied without a charge (R-070): likewise
  *   + before    sticky and forced of an image that execve has perhaps replaced
+ *   + exposed   what calls in flight were found to replace, and may find gone
  *
  * and no less than what the image of an execve in flight may need.
  *
@@ -43,6 +44,10 @@ struct space {
 	struct kin *kin;           /* its part in a family (family.h); mostly NULL */
 	uint64_t data, landed, inflight, sticky, forced;
 	uint64_t looked_inflight; /* inflight at the last look: of it, some may be in data as well */
+	uint64_t netted;  /* what calls in flight charge at most beyond what they were asked for */
+	uint64_t exposed; /* of that, by those that were in flight at the last look */
+	uint64_t looks;   /* counts the looks */
+	uint64_t looked_call; /* group.notifications at the last one */
 	uint64_t exec_image; /* an execve is in flight whose image may need so much: no less is held */
 	bool exact_only; /* data contains what is not charged: only a count tells */
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
@@ -86,6 +91,7 @@ enum flight {
 	FLIGHT_FORK,   /* makes a new one: a promise */
 	FLIGHT_EXEC,   /* replaces it */
 	FLIGHT_OBJECT, /* makes or grows a shared-memory object */
+	FLIGHT_RESERVE, /* maps one, or sets its size: its holes are reserved */
 };
 
 struct task {
@@ -95,9 +101,13 @@ struct task {
 	bool live;        /* mark of a walk over the threads */
 	enum flight flight;
 	uint64_t flight_pages;
+	uint64_t flight_most;   /* ask.most_pages */
+	uint64_t flight_looks;  /* space.looks before it */
+	uint64_t flight_moves;  /* group.moves before it; another number when one was in flight */
 	uint64_t flight_sticky; /* pages that may be charged and not in statm's data afterwards */
-	uint64_t flight_dev, flight_ino; /* of the object that a fallocate fills */
-	uint64_t flight_base;   /* what its space had in statm's data before, at most */
+	uint64_t flight_dev, flight_ino; /* of the object that is filled, mapped or resized */
+	uint64_t flight_base;   /* what its space had in statm's data before */
+	bool flight_base_known;
 	int32_t flight_nr; /* the call, to recognise it in /proc/TID/syscall */
 	uint64_t flight_arg0, flight_arg1;
 	enum operation flight_op;
@@ -115,6 +125,7 @@ struct promise {
 	uint64_t pages, sticky, forced;
 	uint64_t recorded; /* number of the request, 0: none */
 	uint64_t charged; /* of these, by the fork policy */
+	uint64_t netted;  /* of these, what the fork was not asked for (ask.most_pages) */
 	struct kin *kin;  /* the child's part in a family; NULL: charged in full */
 	uint64_t start_stack, start_brk, brk;
 	bool brk_unsure, exact_only, odd;
@@ -138,6 +149,8 @@ struct object {
 	bool noreserve;          /* an anonymous or SysV one that is charged page by page */
 	bool by_scan;            /* met in a scan, before the call that made it was over */
 	uint64_t mapped_pages;   /* mapped shared in the group, the same page perhaps several times */
+	uint64_t mapped_least;   /* in a scan: what is believed whatever it finds */
+	uint32_t reserving;      /* calls in flight that map it shared or set its size */
 	bool seen;               /* mark of a scan */
 	char path[SHMOBJ_PATH];  /* of a named one, to find it when nobody has it open; else "" */
 	LIST_ENTRY(object) entry;
@@ -171,6 +184,9 @@ struct group {
 	LIST_HEAD(, object) objects;
 	struct ledger_holder objects_held;     /* sum over objects */
 	struct ledger_holder objects_inflight; /* granted, object not identified yet */
+	uint64_t objects_netted;               /* of these, what was not asked for (ask.most_pages) */
+	uint64_t objects_unfound;              /* of these: made, and moved before they were looked for */
+	uint64_t moves, moving; /* calls that move mappings, in another process perhaps: started; in flight */
 	uint64_t reserved;                     /* sum of object.reserved */
 	bool has_shmem;                        /* some process may hold a memfd or tmpfs file */
 

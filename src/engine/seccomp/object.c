@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
@@ -85,13 +86,14 @@ void object_reserve(struct group *g, struct object *obj, uint64_t size_pages, ui
 /* Takes in what a look at the object itself has shown. */
 static void refresh(struct group *g, struct object *obj, const struct shmobj *found)
 {
-	uint64_t ours = found->pages > obj->baseline_pages ? found->pages - obj->baseline_pages : 0;
+	uint64_t ours = over(found->pages, obj->baseline_pages), size;
 
 	if (found->pages < obj->baseline_pages)
 		obj->baseline_pages = found->pages;
+	size = bytes_to_pages(found->size_bytes);
 	set_pages(g, obj, ours);
-	obj->size_pages = bytes_to_pages(found->size_bytes);
-	set_reserved(g, obj, object_holes(obj, obj->size_pages, obj->mapped_pages));
+	/* A call in flight may be about to make it larger. */
+	object_reserve(g, obj, obj->reserving ? larger(size, obj->size_pages) : size, obj->mapped_pages);
 	if (found->path[0] == '/' && found->nlink > 0)
 		memcpy(obj->path, found->path, sizeof(obj->path));
 	else if (found->nlink == 0)
@@ -133,6 +135,7 @@ struct maps_look {
 	uint64_t granted_pages; /* of the call that is identified; 0 in a scan */
 	bool noreserve;         /* that call made an object which is charged page by page */
 	bool scan;              /* all mappings are looked at: what is mapped of each is summed up */
+	bool some;              /* there was a mapping */
 };
 
 static void meet_anon(struct maps_look *look, const struct vma *vma)
@@ -173,6 +176,7 @@ static int maps_vma(void *ctx, const struct vma *vma, const char *name)
 	struct object *obj;
 	struct shmobj found;
 
+	look->some = true;
 	if (vma->ino == 0)
 		return 0;
 	if (strcmp(name, ANON_NAME) == 0 && (vma->flags & VMA_SHARED)) {
@@ -193,11 +197,26 @@ static int maps_vma(void *ctx, const struct vma *vma, const char *name)
 	return 0;
 }
 
-static void look_at_maps(struct group *g, pid_t tid, uint64_t granted_pages, bool noreserve, bool scan)
-{
-	struct maps_look look = { g, tid, granted_pages, noreserve, scan };
+enum { MAPS_TRIES = 8 }; /* users of a space that end while their mappings are read */
 
-	(void)maps_walk("/proc", tid, maps_vma, &look); /* gone or denied: has none we can see */
+/* Of several users, the one whose file is read may end: then another's is.  Returns
+ * false where mappings may be left that were not seen; a file that is denied to us
+ * has none that we can see. */
+static bool look_at_maps(const struct space *s, struct maps_look *look)
+{
+	struct statm m;
+	int r = -ESRCH;
+
+	for (int i = 0; i < MAPS_TRIES && (r == -ESRCH || r == -ENOENT); i++) {
+		look->tid = space_statm(s, &m);
+		if (look->tid <= 0)
+			return look->tid == 0;
+		look->some = false;
+		r = maps_walk("/proc", look->tid, maps_vma, look);
+		if (r == 0 && !look->some)
+			r = -ESRCH; /* it has let go of its memory */
+	}
+	return r == 0 || r == -EACCES || r == -EPERM;
 }
 
 struct sysv_look {
@@ -224,11 +243,13 @@ static int sysv_row(void *ctx, const struct shmobj_sysv *row)
 	return 0;
 }
 
-static void look_at_sysv(struct group *g, pid_t creator, bool noreserve)
+/* False where segments may be left that were not seen. */
+static bool look_at_sysv(struct group *g, pid_t creator, bool noreserve)
 {
 	struct sysv_look look = { g, creator, noreserve };
+	int r = shmobj_walk_sysv("/proc", sysv_row, &look);
 
-	(void)shmobj_walk_sysv("/proc", sysv_row, &look); /* no SysV here: no segments */
+	return r == 0 || r == -ENOENT; /* no SysV here: no segments */
 }
 
 static int fd_found(void *ctx, int fd, const struct shmobj *found)
@@ -254,36 +275,64 @@ static void look_by_name(struct group *g, struct object *obj)
 	}
 }
 
+/* Whether descriptors of P may be left that were not seen. */
+static bool look_at_fds(struct group *g, const struct proc *p)
+{
+	int r = shmobj_scan_fds("/proc", p->pid, fd_found, g);
+
+	return r != -EMFILE && r != -ENFILE && r != -ENOMEM;
+}
+
+/* Looks at everything that shows an object; false where one may have been missed. */
+static bool look_everywhere(struct group *g, bool fds)
+{
+	struct maps_look look = { .g = g, .scan = true };
+	const struct space *s;
+	const struct proc *p;
+	bool all = g->moving == 0;
+
+	LIST_FOREACH(s, &g->spaces, entry) {
+		all &= look_at_maps(s, &look);
+		if (fds)
+			LIST_FOREACH(p, &s->procs, in_space)
+				all &= look_at_fds(g, p);
+	}
+	return look_at_sysv(g, 0, false) && all;
+}
+
+/* What a scan that saw EVERYTHING, or not, says of OBJ. */
+static void scanned(struct group *g, struct object *obj, bool everything)
+{
+	if (!everything || obj->reserving)
+		object_reserve(g, obj, obj->size_pages, larger(obj->mapped_pages, obj->mapped_least));
+	else if (!obj->seen)
+		drop(g, obj);
+	else if (obj->mapped_pages == 0)
+		set_reserved(g, obj, 0);
+}
+
 void object_scan(struct group *g, bool all)
 {
 	struct object *obj, *next;
-	struct space *s;
-	struct proc *p;
+	bool everything;
 
 	if (!all && LIST_EMPTY(&g->objects) && g->objects_inflight.pages == 0 && !g->has_shmem)
 		return;
 	LIST_FOREACH(obj, &g->objects, entry) {
 		obj->seen = false;
+		obj->mapped_least = obj->mapped_pages;
 		obj->mapped_pages = 0;
 	}
-	LIST_FOREACH(s, &g->spaces, entry) {
-		pid_t tid = space_live_task(s);
-
-		if (tid)
-			look_at_maps(g, tid, 0, false, true);
-		if (all || g->has_shmem)
-			LIST_FOREACH(p, &s->procs, in_space)
-				(void)shmobj_scan_fds("/proc", p->pid, fd_found, g);
-	}
-	look_at_sysv(g, 0, false);
+	everything = look_everywhere(g, all || g->has_shmem);
 	for (obj = LIST_FIRST(&g->objects); obj; obj = next) {
 		next = LIST_NEXT(obj, entry);
 		if (!obj->seen)
 			look_by_name(g, obj);
-		if (!obj->seen)
-			drop(g, obj);
-		else if (obj->mapped_pages == 0)
-			set_reserved(g, obj, 0);
+		scanned(g, obj, everything);
+	}
+	if (everything) {
+		ledger_set(&g->objects_inflight, g->objects_inflight.pages - g->objects_unfound);
+		g->objects_unfound = 0;
 	}
 }
 
@@ -299,19 +348,44 @@ static void look_at_filled(struct group *g, const struct task *t)
 		object_scan(g, false); /* closed, or its process has ended: others may have it, or it has a name */
 }
 
+/* Another thread may have moved the mapping about while it was looked for, or have
+ * copied it into a child and unmapped it here: then a scan has to find it. */
+static bool found_shared(struct group *g, const struct task *t)
+{
+	struct maps_look look = { .g = g, .granted_pages = t->flight_pages, .noreserve = t->flight_pages == 0 };
+	bool all = look_at_maps(t->proc->space, &look);
+
+	return look.granted_pages == 0 || (all && (space_only_user(t) || g->moves == t->flight_moves));
+}
+
 void object_landed(struct group *g, struct task *t)
 {
-	uint64_t pages = t->flight_pages;
+	uint64_t pages = t->flight_most;
+	bool noreserve = t->flight_pages == 0 && g->ledger->limit.mode != OVERCOMMIT_NEVER;
+	bool found = true;
 
-	ledger_set(&g->objects_inflight, g->objects_inflight.pages - pages);
 	t->flight = FLIGHT_NONE;
-	if (t->flight_op == OP_SHMGET) {
-		look_at_sysv(g, t->proc->pid, pages == 0 && g->ledger->limit.mode != OVERCOMMIT_NEVER);
-	} else if (t->flight_op == OP_SHMEM) {
+	g->objects_netted -= t->flight_most - t->flight_pages;
+	if (t->flight_op == OP_SHMGET)
+		found = look_at_sysv(g, t->proc->pid, noreserve);
+	else if (t->flight_op == OP_SHMEM)
 		look_at_filled(g, t);
-	} else {
-		look_at_maps(g, space_live_task(t->proc->space), pages, pages == 0, false);
-	}
+	else
+		found = found_shared(g, t);
+	if (found)
+		ledger_set(&g->objects_inflight, g->objects_inflight.pages - pages);
+	else
+		g->objects_unfound += pages;
+}
+
+void object_reserving(struct group *g, const struct task *t, bool begins)
+{
+	struct object *obj = find(g, OBJECT_SHMEM, t->flight_dev, t->flight_ino);
+
+	if (obj && begins)
+		obj->reserving++;
+	else if (obj)
+		obj->reserving--;
 }
 
 struct least_look {

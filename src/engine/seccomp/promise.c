@@ -14,6 +14,7 @@
 #include "base/arith.h"
 #include "engine/seccomp/recorder.h"
 #include "engine/seccomp/family.h"
+#include "engine/seccomp/flight.h"
 #include "engine/seccomp/space.h"
 #include "sys/procfs.h"
 
@@ -32,7 +33,59 @@ static void mix(struct promise *a, struct promise *b)
 		a->start_stack = b->start_stack = a->start_brk = b->start_brk = 0;
 }
 
-struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged)
+/* Another thread's fork of T's space may be before or after T's call. */
+static bool copies(const struct promise *promise, const struct task *t)
+{
+	return promise->task && promise->task != t && promise->task->proc->space == t->proc->space;
+}
+
+uint64_t promise_copies(const struct group *g, const struct task *t)
+{
+	const struct promise *promise;
+	uint64_t nr = 0;
+
+	if (LIST_EMPTY(&g->promises) || space_only_user(t))
+		return 0;
+	LIST_FOREACH(promise, &g->promises, entry)
+		nr += copies(promise, t);
+	return nr;
+}
+
+void promise_add(struct group *g, const struct task *t, uint64_t pages, uint64_t sticky)
+{
+	const struct space *s = t->proc->space;
+	struct promise *promise;
+
+	if (LIST_EMPTY(&g->promises) || space_only_user(t))
+		return;
+	LIST_FOREACH(promise, &g->promises, entry) {
+		if (!copies(promise, t))
+			continue;
+		promise->pages += pages;
+		promise->charged += pages;
+		promise->sticky += sticky;
+		promise->exact_only |= s->exact_only;
+		promise->odd |= s->odd;
+		promise->brk = 0; /* not known */
+		ledger_set(&g->promised, g->promised.pages + pages);
+	}
+}
+
+/* What calls of other threads make read-only, and what is not in SPACE.sticky yet. */
+static uint64_t sticky_in_flight(const struct space *s)
+{
+	const struct proc *p;
+	const struct task *t;
+	uint64_t pages = 0;
+
+	LIST_FOREACH(p, &s->procs, in_space)
+		LIST_FOREACH(t, &p->tasks, in_proc)
+			if (t->flight == FLIGHT_SPACE)
+				pages += t->flight_sticky;
+	return pages;
+}
+
+struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged, uint64_t most)
 {
 	const struct space *s = t->proc->space;
 	struct promise *promise = calloc(1, sizeof(*promise)), *other;
@@ -45,7 +98,12 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uin
 	promise->charged = charged;
 	if (charged < pages)
 		promise->kin = family_promise(g, t, pages);
-	promise->sticky = s->sticky + s->before_sticky;
+	if (!promise->kin) {
+		promise->netted = over(most, pages);
+		promise->pages += promise->netted;
+		promise->charged += promise->netted;
+	}
+	promise->sticky = s->sticky + s->before_sticky + sticky_in_flight(s);
 	promise->forced = s->forced + s->before_forced;
 	promise->start_stack = s->start_stack;
 	promise->start_brk = s->start_brk;
@@ -57,7 +115,7 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uin
 		if (other->parent == promise->parent)
 			mix(other, promise);
 	LIST_INSERT_HEAD(&g->promises, promise, entry);
-	ledger_set(&g->promised, g->promised.pages + charged);
+	ledger_set(&g->promised, g->promised.pages + promise->charged);
 	return promise;
 }
 
@@ -86,10 +144,8 @@ struct promise *promise_of_orphan(struct group *g)
 
 void promise_drop(struct group *g, struct promise *promise)
 {
-	if (promise->task) {
-		promise->task->promise = NULL;
-		promise->task->flight = FLIGHT_NONE;
-	}
+	if (promise->task)
+		flight_land(g, promise->task);
 	if (promise->recorded)
 		recorder_fork_gone(g, promise);
 	ledger_set(&g->promised, g->promised.pages - promise->charged);

@@ -12,8 +12,17 @@
 
 #include "engine/seccomp/group.h"
 
-/* A fork by T that the kernel charges PAGES, and the group CHARGED; NULL without memory. */
-struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged);
+/* A fork by T that the kernel charges PAGES, and the group CHARGED; NULL without
+ * memory.  MOST: what it may charge, should more be copied than was found to be. */
+struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged, uint64_t most);
+
+/* How many copies of T's address space other threads may be making: what T is
+ * granted may be in each. */
+uint64_t promise_copies(const struct group *g, const struct task *t);
+
+/* T is granted PAGES, and STICKY of what it has becomes read-only, while another
+ * thread copies its address space.  So is a change of the break (0, 0). */
+void promise_add(struct group *g, const struct task *t, uint64_t pages, uint64_t sticky);
 
 /* The oldest promise made to PARENT, or NULL. */
 struct promise *promise_of(struct group *g, pid_t parent);

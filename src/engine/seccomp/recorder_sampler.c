@@ -61,7 +61,7 @@ static uint64_t used_of(const struct space *s)
 {
 	struct statm m;
 
-	return space_statm(s, &m) && m.resident > m.shared ? m.resident - m.shared : 0;
+	return space_statm(s, &m) > 0 && m.resident > m.shared ? m.resident - m.shared : 0;
 }
 
 static void plan_space(struct sampler *w, struct space *s, uint64_t used)

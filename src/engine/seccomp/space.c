@@ -31,12 +31,32 @@ struct space *space_new(struct group *g, struct proc *p)
 	return s;
 }
 
+/* What threads of P have in flight goes with it. */
+static void take_flights(const struct proc *p, struct space *from, struct space *to)
+{
+	struct task *t;
+
+	LIST_FOREACH(t, &p->tasks, in_proc) {
+		if (t->flight != FLIGHT_SPACE)
+			continue;
+		from->inflight -= t->flight_pages + t->flight_sticky;
+		from->netted -= t->flight_most - t->flight_pages;
+		if (t->flight_looks != from->looks)
+			from->exposed -= t->flight_most - t->flight_pages;
+		to->inflight += t->flight_pages + t->flight_sticky;
+		to->netted += t->flight_most - t->flight_pages;
+		t->flight_looks = to->looks;
+	}
+}
+
 void space_attach(struct group *g, struct proc *p, struct space *s)
 {
 	struct space *old = p->space;
 
 	if (old)
 		LIST_REMOVE(p, in_space);
+	if (old && s)
+		take_flights(p, old, s);
 	p->space = s;
 	if (s)
 		LIST_INSERT_HEAD(&s->procs, p, in_space);
@@ -53,7 +73,8 @@ void space_attach(struct group *g, struct proc *p, struct space *s)
 
 static uint64_t parts(const struct space *s)
 {
-	return s->data + s->landed + s->inflight + s->sticky + s->forced + s->before_sticky + s->before_forced;
+	return s->data + s->landed + s->inflight + s->exposed + s->sticky + s->forced + s->before_sticky +
+	       s->before_forced;
 }
 
 uint64_t space_kernel_pages(const struct space *s)
@@ -65,7 +86,7 @@ uint64_t space_kernel_pages(const struct space *s)
  * so is an image beside the one that has replaced it. */
 uint64_t space_doubtful_pages(const struct space *s)
 {
-	return s->looked_inflight + s->replaced + over(s->exec_image, parts(s));
+	return s->looked_inflight + s->exposed + s->replaced + over(s->exec_image, parts(s));
 }
 
 void space_post(struct space *s)
@@ -75,28 +96,39 @@ void space_post(struct space *s)
 	ledger_set(&s->hold, s->kin ? family_hold(s, pages) : pages);
 }
 
+/* 0 for errors that say that the task has ended. */
+static int unless_gone(int r)
+{
+	return r == -ESRCH || r == -ENOENT ? 0 : r;
+}
+
+struct live_task {
+	struct statm *m;
+	pid_t tid;
+};
+
 static int first_with_memory(void *ctx, pid_t tid)
 {
-	struct statm m;
+	struct live_task *live = ctx;
+	int r = statm_of(tid, live->m);
 
-	if (statm_of(tid, &m) < 0 || m.size == 0)
-		return 0;
-	*(pid_t *)ctx = tid;
-	return 1;
+	if (r < 0)
+		return unless_gone(r);
+	live->tid = tid;
+	return live->m->size > 0;
 }
 
 /* The leader may have ended while other threads go on: its files are empty then. */
 static pid_t proc_live_task(struct proc *p, struct statm *ret)
 {
-	pid_t tid = 0;
+	struct live_task live = { ret, 0 };
 	int r = group_proc_statm(p, ret);
 
 	if (r == 0 && ret->size > 0)
 		return p->pid;
-	if (r < 0)
-		return 0;
-	(void)task_list(p->pid, first_with_memory, &tid); /* gone meanwhile: tid stays 0 */
-	return tid && statm_of(tid, ret) == 0 ? tid : 0;
+	if (r == 0)
+		r = task_list(p->pid, first_with_memory, &live);
+	return r > 0 ? live.tid : unless_gone(r);
 }
 
 /* A user that is in execve may have left already: its files then show the new
@@ -104,22 +136,34 @@ static pid_t proc_live_task(struct proc *p, struct statm *ret)
 pid_t space_statm(const struct space *s, struct statm *ret)
 {
 	struct proc *p;
-	pid_t tid = 0;
+	pid_t tid;
+	int failed = 0;
 
-	LIST_FOREACH(p, &s->procs, in_space)
-		if (!p->exec_pending && (tid = proc_live_task(p, ret)))
-			return tid;
-	LIST_FOREACH(p, &s->procs, in_space)
-		if (p->exec_pending && (tid = proc_live_task(p, ret)))
-			return tid;
-	return 0;
+	for (int in_exec = 0; in_exec < 2; in_exec++) {
+		LIST_FOREACH(p, &s->procs, in_space) {
+			if (p->exec_pending != in_exec)
+				continue;
+			tid = proc_live_task(p, ret);
+			if (tid > 0)
+				return tid;
+			if (tid < 0)
+				failed = tid;
+		}
+	}
+	return failed;
+}
+
+bool space_only_user(const struct task *t)
+{
+	return t->proc->nr_tasks == 1 && !LIST_NEXT(LIST_FIRST(&t->proc->space->procs), in_space);
 }
 
 pid_t space_live_task(const struct space *s)
 {
 	struct statm m;
+	pid_t tid = space_statm(s, &m);
 
-	return space_statm(s, &m);
+	return tid > 0 ? tid : 0;
 }
 
 /* Every user is ending and the memory is gone; the exits follow. */
@@ -130,13 +174,22 @@ static void space_is_gone(struct space *s)
 	space_post(s);
 }
 
+/* What the calls in flight were found to replace may be gone from what was read. */
+static void looked(struct space *s)
+{
+	s->landed = s->replaced = 0;
+	s->looked_inflight = s->inflight;
+	s->exposed = s->netted;
+	s->looks++;
+	s->looked_call = LIST_FIRST(&s->procs)->group->notifications;
+}
+
 static void take_statm(struct space *s, const struct statm *m)
 {
 	uint64_t other = over(m->size, m->data);
 
 	s->data = m->data;
-	s->landed = s->replaced = 0;
-	s->looked_inflight = s->inflight;
+	looked(s);
 	if (s->sticky > other)
 		s->sticky = other; /* what is sticky is mapped, and not in data */
 	space_post(s);
@@ -145,10 +198,11 @@ static void take_statm(struct space *s, const struct statm *m)
 void space_look_fast(struct space *s)
 {
 	struct statm m;
+	pid_t tid = space_statm(s, &m);
 
-	if (space_statm(s, &m))
+	if (tid > 0)
 		take_statm(s, &m);
-	else
+	else if (tid == 0)
 		space_is_gone(s);
 }
 
@@ -212,6 +266,7 @@ enum {
 struct count {
 	enum overcommit mode;
 	uint64_t held, held_in_data, in_data, forced;
+	bool some; /* there was a mapping */
 	vma_fn *each;
 	void *ctx;
 };
@@ -221,6 +276,7 @@ static int count_vma(void *ctx, const struct vma *vma, const char *name)
 	struct count *count = ctx;
 	uint64_t held = rules_vma_pages(count->mode, vma, NULL);
 
+	count->some = true;
 	count->held += held;
 	if (rules_vma_in_data(vma)) {
 		count->held_in_data += held;
@@ -235,15 +291,21 @@ static int count_vma(void *ctx, const struct vma *vma, const char *name)
 /* One reading of smaps. */
 static int count_once(struct count *count, pid_t tid)
 {
+	int r;
+
 	count->held = count->held_in_data = count->in_data = count->forced = 0;
+	count->some = false;
 	if (count->each)
 		(void)count->each(count->ctx, NULL, NULL);
-	return smaps_walk("/proc", tid, count_vma, count);
+	r = smaps_walk("/proc", tid, count_vma, count);
+	return r == 0 && !count->some ? -ESRCH : r; /* it has let go of its memory */
 }
 
 /* It comes in pieces: a mapping that another thread moves meanwhile may be missed
- * or seen twice, which shows against the counters.  Returns 1 when the reading
- * holds together, 0 when it does not, -ESRCH when the memory is gone, -errno. */
+ * or seen twice, which shows against the counters.  Of several users, the one whose
+ * file is read may end: then another's is.  Returns 1 when the reading holds
+ * together, 0 when it does not, -ESRCH when the memory is gone, -EAGAIN when nothing
+ * could be read, not even the counters, or -errno of smaps. */
 static int count_steady(const struct space *s, struct count *count, struct statm *ret)
 {
 	struct statm before;
@@ -252,14 +314,17 @@ static int count_steady(const struct space *s, struct count *count, struct statm
 
 	for (int i = 0; i < COUNT_TRIES; i++) {
 		tid = space_statm(s, &before);
-		if (!tid)
-			return -ESRCH;
+		if (tid <= 0)
+			return tid ? -EAGAIN : -ESRCH;
 		*ret = before;
 		r = count_once(count, tid);
+		if (r < 0 && unless_gone(r) == 0)
+			continue;
 		if (r < 0)
 			return r;
-		if (!space_statm(s, ret))
-			return -ESRCH;
+		tid = space_statm(s, ret);
+		if (tid <= 0)
+			return tid ? -EAGAIN : -ESRCH;
 		/* Quiet and still different: the kernel counts what we do not know of. */
 		if (before.data == ret->data && (count->in_data == ret->data || i >= COUNT_QUIET))
 			return 1;
@@ -267,36 +332,55 @@ static int count_steady(const struct space *s, struct count *count, struct statm
 	return 0;
 }
 
-void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
+/* A mapping that is moved may be missed; where it is read-only, no counter shows it. */
+static bool is_moving(const struct group *g, const struct space *s)
+{
+	const struct proc *p;
+	const struct task *t;
+
+	if (!g->moving)
+		return false;
+	LIST_FOREACH(p, &s->procs, in_space)
+		LIST_FOREACH(t, &p->tasks, in_proc)
+			if (t->flight == FLIGHT_SPACE && t->flight_op == OP_MREMAP)
+				return true;
+	return false;
+}
+
+bool space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 {
 	struct count count = { .mode = g->ledger->limit.mode, .each = each, .ctx = ctx };
 	struct statm m;
+	bool least;
 	int r;
 
 	if (s->outside)
-		return;
+		return false;
 	r = count_steady(s, &count, &m);
 	if (r == -ESRCH) {
 		space_is_gone(s);
-		return;
+		return false;
 	}
+	if (r == -EAGAIN)
+		return false;
 	s->unreadable = r == -EACCES || r == -EPERM;
 	if (r != 1) {
 		take_statm(s, &m); /* denied, or never at rest: the counters stand */
-		return;
+		return false;
 	}
+	least = is_moving(g, s);
 	s->data = count.held_in_data;
-	s->sticky = s->counted_sticky = count.held - count.held_in_data;
-	s->forced = count.forced;
+	s->sticky = s->counted_sticky = larger(count.held - count.held_in_data, least ? s->sticky : 0);
+	s->forced = larger(count.forced, least ? s->forced : 0);
 	s->before_sticky = s->before_forced = 0;
-	s->landed = s->replaced = 0;
-	s->looked_inflight = s->inflight;
+	looked(s);
 	s->exact_only = s->odd || count.in_data != count.held_in_data;
 	s->counted_ms = clock_coarse_ms();
 	s->counted_size = m.size;
 	s->counted_data = m.data;
 	s->counted_kept = s->sticky + s->forced;
 	space_post(s);
+	return true;
 }
 
 bool space_counted_lately(const struct space *s)
@@ -307,6 +391,6 @@ bool space_counted_lately(const struct space *s)
 	 * page that is poked twice.  statm does not tell. */
 	if (s->landed || s->sticky + s->forced != s->counted_kept)
 		return false;
-	return s->counted_ms && clock_coarse_ms() - s->counted_ms < COUNT_HOLDS_MS && space_statm(s, &m) &&
+	return s->counted_ms && clock_coarse_ms() - s->counted_ms < COUNT_HOLDS_MS && space_statm(s, &m) > 0 &&
 	       m.size == s->counted_size && m.data == s->counted_data;
 }

@@ -42,16 +42,21 @@ bool space_know_image(struct space *s);
 
 /* Reads smaps: exact but for what is in flight.  EACH (may be NULL) sees every
  * mapping on the way; it is called with NULL before the first, and again where
- * the reading is repeated, to begin anew. */
-void space_count(struct group *g, struct space *s, vma_fn *each, void *ctx);
+ * the reading is repeated, to begin anew.  Returns false when that did not come to
+ * a reading that holds: the file is denied, the mappings never at rest, or gone. */
+bool space_count(struct group *g, struct space *s, vma_fn *each, void *ctx);
 
 /* Whether a count a moment ago still stands: nothing was granted since and the
  * counters are the same.  Only read-only memory that was charged, and replaced by
  * as much that is not, could make it too high. */
 bool space_counted_lately(const struct space *s);
 
-/* Reads the counters of the space.  Returns the thread that they are of, or 0. */
+/* Reads the counters of the space.  Returns the thread that they are of, 0 where no
+ * user is left, or -errno where they cannot be read (descriptors ran out). */
 pid_t space_statm(const struct space *s, struct statm *ret);
+
+/* Whether no other task that uses T's space has made a stopped call. */
+bool space_only_user(const struct task *t);
 
 /* A thread of the space that has not ended, or 0. */
 pid_t space_live_task(const struct space *s);

@@ -6,6 +6,7 @@
 
 #include <linux/capability.h>
 
+#include "base/arith.h"
 #include "engine/seccomp/family.h"
 #include "engine/seccomp/flight.h"
 #include "engine/seccomp/object.h"
@@ -44,17 +45,29 @@ uint64_t vault_allowed(const struct ask *ask)
 void vault_note_needed(struct group *g)
 {
 	const struct ledger_group *ledger = g->ledger;
-	uint64_t needed, doubtful = 0;
+	uint64_t needed, doubtful;
+	const struct promise *promise;
 	const struct space *s;
 
 	if (__builtin_add_overflow(ledger->committed, g->reserved, &needed) ||
 	    (needed <= g->needed_peak && ledger->committed <= ledger->peak))
 		return;
+	doubtful = g->objects_netted + g->objects_unfound;
+	LIST_FOREACH(promise, &g->promises, entry)
+		doubtful += promise->netted;
 	LIST_FOREACH(s, &g->spaces, entry)
 		doubtful += space_doubtful_pages(s);
 	ledger_note_peak(g->ledger, doubtful);
 	if (needed > doubtful && needed - doubtful > g->needed_peak)
 		g->needed_peak = needed - doubtful;
+}
+
+/* What is granted while other threads fork is perhaps copied. */
+static uint64_t with_copies(const struct ask *ask)
+{
+	uint64_t copies = ask->flight == FLIGHT_SPACE ? promise_copies(ask->g, ask->t) : 0, pages;
+
+	return __builtin_mul_overflow(ask->charge.pages, copies + 1, &pages) ? UINT64_MAX : pages;
 }
 
 static enum verdict decide(const struct ask *ask, const struct requester *who)
@@ -69,8 +82,8 @@ static enum verdict decide(const struct ask *ask, const struct requester *who)
 	 * over several mappings makes one of each. */
 	if (ask->g->ledger->limit.mode == OVERCOMMIT_GUESS)
 		request = ask->largest ? ask->largest : ask->charge.pages;
-	else if (__builtin_add_overflow(ask->charge.pages, ask->g->reserved, &request))
-		request = UINT64_MAX;
+	else
+		request = add_saturating(with_copies(ask), ask->g->reserved);
 	return ledger_decide(ask->g->ledger, request, who, NULL);
 }
 
@@ -163,6 +176,7 @@ enum verdict vault_decide(struct ask *ask)
 	struct requester who = requester_of(ask);
 	enum verdict verdict;
 
+	ask->most_pages = larger(ask->most_pages, ask->charge.pages);
 	if (g->ledger->limit.mode != OVERCOMMIT_NEVER) {
 		verdict = decide(ask, &who);
 		if (verdict != VERDICT_GRANT && ask->refine) {
