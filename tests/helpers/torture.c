@@ -227,6 +227,8 @@ static void op_memory_file(struct worker *w)
 		ret = raw4(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len);
 		break;
 	case 3:
+		if (control->tight)
+			return; /* it is not stopped: nothing keeps it from passing the limit */
 		ret = raw4(SYS_pwrite64, fd, data, len < sizeof(data) ? len : sizeof(data), at);
 		break;
 	case 4:
