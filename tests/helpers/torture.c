@@ -572,6 +572,7 @@ int main(int argc, char **argv)
 	/* Three rounds of four are loose, the fourth does an eighth as much: together all and a little more. */
 	per_round = strtoul(argv[2], NULL, 10) / (WORKERS * THREADS) / (ROUNDS * 3 / 4) + 2;
 	key_prefix = 0x5000 + getpid() % 0x1000;
+	remove_segments(); /* of one that was killed */
 	grow_stack();
 	control = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	open_files();
