@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 		struct pollfd pfd = { .fd = l.fd };
 		int r = listener_receive(&l);
 
-		if (r == 0 && makes_image(&l.req->data))
+		if (r == 0 && (l.queued || makes_image(&l.req->data)))
 			(void)listener_continue_apart(&l, l.req->id);
 		else if (r == 0)
 			(void)listener_continue(&l, l.req->id); /* gone: fine */

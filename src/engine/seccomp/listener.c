@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -75,10 +76,31 @@ void listener_done(struct listener *l)
 	l->req = NULL;
 }
 
+enum { OTHERS_CALLS = 16 };
+
+static bool call_waits(const struct listener *l)
+{
+	struct pollfd pfd = { .fd = l->fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLIN);
+}
+
 int listener_receive(struct listener *l)
 {
+	bool waits = l->others && call_waits(l), other;
+
 	memset(l->req, 0, l->req_size); /* the kernel refuses a dirty buffer */
-	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_RECV, l->req) < 0 ? -errno : 0;
+	if (ioctl(l->fd, SECCOMP_IOCTL_NOTIF_RECV, l->req) < 0)
+		return -errno;
+	/* Who was answered last may have run here and called again by now. */
+	other = l->req->pid != l->caller;
+	l->queued = waits && other;
+	l->caller = l->req->pid;
+	if (other)
+		l->others = OTHERS_CALLS;
+	else if (l->others)
+		l->others--;
+	return 0;
 }
 
 /* The kernel reads as much as its own structure is long: the rest is zero. */

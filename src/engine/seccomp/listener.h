@@ -31,6 +31,9 @@ struct listener {
 	bool sync_wake;     /* Linux 6.6: the caller runs on this CPU at once */
 	size_t req_size;
 	struct seccomp_notif *req; /* of the kernel's size */
+	bool queued;        /* it had been waiting, while another caller was answered */
+	uint32_t caller;    /* its thread */
+	uint32_t others;    /* calls till no other thread is reckoned with; 0: none is */
 };
 
 /* Takes ownership of FD.  Returns 0 or -errno. */
@@ -46,10 +49,11 @@ int listener_receive(struct listener *l);
 int listener_continue(const struct listener *l, uint64_t id);
 int listener_answer(const struct listener *l, uint64_t id, int64_t value, int error);
 
-/* The same as listener_continue() for fork and execve, at which the scheduler
- * looks for a processor (SD_BALANCE_FORK, SD_BALANCE_EXEC): the caller is woken
- * wherever there is room.  On this one it would find the thread that answers,
- * and be moved in the middle of the call. */
+/* The same, but the caller is woken wherever there is room.  For fork and execve, at
+ * which the scheduler looks for a processor (SD_BALANCE_FORK, SD_BALANCE_EXEC): on
+ * this one the caller would find the thread that answers, and be moved in the middle
+ * of the call.  And for a call that was queued: its caller sleeps on another
+ * processor, and would leave that idle to wait for this one. */
 int listener_continue_apart(const struct listener *l, uint64_t id);
 
 /* Whether call ID still waits, so that what was read of its process was read

@@ -138,6 +138,15 @@ static void refuse(struct notifier *n, struct ask *ask, enum verdict verdict)
 	(void)listener_answer(&g->listener, call.id, call.value, call.error);
 }
 
+/* The call goes on; MAKES_IMAGE: it is a fork or an execve. */
+static void go_on(const struct listener *l, const struct seccomp_notif *req, bool makes_image)
+{
+	if (makes_image || (req == l->req && l->queued))
+		(void)listener_continue_apart(l, req->id);
+	else
+		(void)listener_continue(l, req->id);
+}
+
 /* EXEC_PAGES: what the program of an execve needs, when it has been read. */
 static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t exec_pages)
 {
@@ -158,7 +167,7 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 		flight_land(g, t);
 	if (!ask_read(&ask, g, t, req, exec_pages)) {
 		if (!ask.cold)
-			(void)listener_continue(&g->listener, req->id);
+			go_on(&g->listener, req, false);
 		else if (!slow_put(&n->slow, req))
 			handle(n, req, PROGRAM_UNKNOWN);
 		return;
@@ -179,10 +188,7 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 	ledger_count_charge(g->ledger);
 	if (firm)
 		vault_note_needed(g);
-	if (ask.flight == FLIGHT_FORK || ask.flight == FLIGHT_EXEC)
-		(void)listener_continue_apart(&g->listener, req->id);
-	else
-		(void)listener_continue(&g->listener, req->id);
+	go_on(&g->listener, req, ask.flight == FLIGHT_FORK || ask.flight == FLIGHT_EXEC);
 }
 
 /* slow_decide_fn */
