@@ -204,6 +204,8 @@ void ask_granted(struct ask *ask)
 
 		ask->t->flight_dev = obj->dev;
 		ask->t->flight_ino = obj->ino;
+	} else if (ask->flight == FLIGHT_RESERVE) {
+		ask->flight = FLIGHT_NONE; /* its descriptor has gone: the call will fail */
 	}
 	if (ask->flight == FLIGHT_FORK) {
 		ask->t->promise = promise_new(g, ask->t, ask->fork_pages, ask->charge.pages, ask->t->flight_most);

@@ -324,11 +324,12 @@ static bool has_grown(struct group *g, const struct task *t)
 {
 	struct space *s = t->proc->space;
 
-	if (t->flight != FLIGHT_SPACE || !t->flight_pages || !t->flight_base_known || !space_only_user(t) ||
-	    s->exact_only)
+	if (t->flight != FLIGHT_SPACE || !t->flight_pages || !space_only_user(t) || s->exact_only)
 		return false;
 	space_look(g, s);
-	return s->data >= t->flight_base + t->flight_pages;
+	if (t->flight_base_known)
+		return s->data >= t->flight_base + t->flight_pages;
+	return s->data == t->flight_base + t->flight_pages; /* a stack that had grown is not taken for it */
 }
 
 static void settle(struct group *g, struct task *t, int *looks_left)

@@ -147,6 +147,7 @@ struct object {
 	uint64_t baseline_pages; /* present before the group came to it: not ours */
 	uint64_t reserved;       /* holes that a mapping can fill without a call */
 	bool noreserve;          /* an anonymous or SysV one that is charged page by page */
+	bool unsized;            /* an anonymous one: pages is a bound, its size is to be asked for again */
 	bool by_scan;            /* met in a scan, before the call that made it was over */
 	uint64_t mapped_pages;   /* mapped shared in the group, the same page perhaps several times */
 	uint64_t mapped_least;   /* in a scan: what is believed whatever it finds */

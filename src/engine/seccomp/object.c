@@ -136,6 +136,7 @@ struct maps_look {
 	bool noreserve;         /* that call made an object which is charged page by page */
 	bool scan;              /* all mappings are looked at: what is mapped of each is summed up */
 	bool some;              /* there was a mapping */
+	bool met;               /* one of an anonymous object that was not known */
 };
 
 static void meet_anon(struct maps_look *look, const struct vma *vma)
@@ -146,6 +147,7 @@ static void meet_anon(struct maps_look *look, const struct vma *vma)
 	struct shmobj found;
 	/* Met before in a scan, it may have been in the making: the call that is over knows. */
 	bool new = !obj || (obj->by_scan && !look->scan && look->noreserve), told;
+	int r;
 
 	if (!obj)
 		obj = add(look->g, OBJECT_ANON, dev, vma->ino);
@@ -155,17 +157,21 @@ static void meet_anon(struct maps_look *look, const struct vma *vma)
 	if (new) {
 		obj->noreserve = look->noreserve;
 		obj->by_scan = look->scan;
-	} else if (!obj->noreserve && extent <= obj->pages) {
+	} else if (!obj->noreserve && extent <= obj->pages && !obj->unsized) {
 		return;
 	}
 	/* Its size is its own, whatever is still mapped of it; where the kernel does
 	 * not let us ask, the grant and the extent tell. */
-	told = shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found) == 0;
+	r = shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found);
+	told = r == 0 && found.dev == dev && found.ino == vma->ino;
+	obj->unsized = r == -ENOENT || (r == 0 && !told); /* another thread has changed the mapping since */
 	if (told)
 		extent = obj->noreserve ? found.pages : bytes_to_pages(found.size_bytes);
 	else if (new && look->granted_pages > extent)
 		extent = look->granted_pages;
-	look->granted_pages = 0;
+	if (!told && !obj->unsized)
+		look->granted_pages = 0;
+	look->met |= new;
 	if (extent > obj->pages || told)
 		set_pages(look->g, obj, extent);
 }
@@ -186,6 +192,8 @@ static int maps_vma(void *ctx, const struct vma *vma, const char *name)
 	obj = find(look->g, OBJECT_SHMEM, makedev(vma->dev_major, vma->dev_minor), vma->ino);
 	if (!obj && strncmp(name, "/memfd:", 7) != 0 && strncmp(name, "/dev/shm/", 9) != 0)
 		return 0;
+	if (obj)
+		obj->seen = true; /* whatever another thread has mapped there by now */
 	if (shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found) == 0 && found.kind == FILE_SHMEM)
 		obj = meet(look->g, &found);
 	if (!obj)
@@ -355,7 +363,7 @@ static bool found_shared(struct group *g, const struct task *t)
 	struct maps_look look = { .g = g, .granted_pages = t->flight_pages, .noreserve = t->flight_pages == 0 };
 	bool all = look_at_maps(t->proc->space, &look);
 
-	return look.granted_pages == 0 || (all && (space_only_user(t) || g->moves == t->flight_moves));
+	return look.met || (all && (space_only_user(t) || g->moves == t->flight_moves));
 }
 
 void object_landed(struct group *g, struct task *t)
