@@ -14,8 +14,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define MIB (1UL << 20)
 
@@ -24,14 +25,6 @@ enum { WORKERS = 3, ASKERS = 2, BLOCKS = 512 };
 static volatile char bss[24 * MIB];
 
 static char *again[] = { "execs", "end", NULL };
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 static void *image(void *arg)
 {

@@ -427,7 +427,9 @@ class Count:
 
     def __str__(self):
         rows = ["pid %d: %d kB" % (p, b // KIB) for p, b in sorted(self.spaces.items())]
-        rows += ["%s %s: %d kB" % (k, w, b // KIB) for k, (b, w) in self.objects.items()]
+        for kind in sorted({w for _, w in self.objects.values()}):
+            each = sorted(((b // KIB, k) for k, (b, w) in self.objects.items() if w == kind), reverse=True)
+            rows.append("%d %s: %d kB, the largest %s" % (len(each), kind, sum(b for b, _ in each), each[:5]))
         return "\n".join(rows)
 
 
@@ -587,9 +589,35 @@ def difference(count, said):
             lines.append("pid %d %s: surety %s, kernel %s" % (pid, theirs.get(pid, {}).get("comm"), a, b))
             lines += odd_mappings(pid)
     if said["Shmem"] != count.object_bytes:
-        lines.append("objects: surety %d, kernel %d: %s" % (said["Shmem"], count.object_bytes, count.objects))
-    lines.append(json.dumps({k: v for k, v in said.items() if k != "processes"}))
+        lines.append("objects: surety %d, kernel %d" % (said["Shmem"], count.object_bytes))
+    lines += [str(count), json.dumps({k: v for k, v in said.items() if k != "processes"})]
     return "\n".join(lines)
+
+
+def program_lines(tap, job, timeout):
+    """Facts of the helper become test points; yields its rests."""
+    while True:
+        line = job.line(timeout)
+        if line is None:
+            return
+        if line.startswith("rest "):
+            yield line
+        elif line.startswith(("ok ", "no ")):
+            tap.ok(line.startswith("ok "), line[3:])
+        else:
+            tap.diag(line)
+
+
+def ends_within_limit(tap, job, label, limit, refusals):
+    """A program that has been at LIMIT, and waits, was refused there and promised
+    nothing past it; what it has left is counted exactly, and the group ends."""
+    figures = job.status()
+    tap.ok(figures["refusals"] > refusals, "%s: at the limit" % label, figures)
+    tap.ok(figures["Peak"] <= limit, "%s: nothing is promised past the limit" % label, figures)
+    rc, text = job.audit()
+    tap.equal(rc, 0, "%s: what is left is counted exactly" % label, text)
+    job.say()
+    tap.equal(job.finish().rc, 0, "%s: the group ends" % label)
 
 
 def compare(tap, job, name, keys=()):

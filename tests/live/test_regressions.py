@@ -10,7 +10,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from surety import MIB, Job, Tap, compare, helper, need_live, remove_segments, run, symbols  # noqa: E402
+from surety import MIB, Job, Tap, compare, ends_within_limit, helper, need_live, remove_segments, run, symbols  # noqa: E402
 
 LIMIT = 128
 
@@ -115,13 +115,7 @@ def exec_in_flight(tap):
         except TimeoutError as e:
             tap.ok(False, "exec in flight: comes to its end", e)
             return
-        figures = job.status()
-        tap.ok(figures["refusals"] > 100, "exec in flight: at the limit", figures)
-        tap.ok(figures["Peak"] <= limit, "exec in flight: nothing is promised past the limit", figures)
-        rc, text = job.audit()
-        tap.equal(rc, 0, "exec in flight: what is left is counted exactly", text)
-        job.say()
-        tap.equal(job.finish().rc, 0, "exec in flight: the group ends")
+        ends_within_limit(tap, job, "exec in flight", limit, 100)
 
 
 def modes(tap):

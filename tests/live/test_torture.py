@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from surety import (KIB, MIB, PAGE, Job, Tap, compare, describe, difference, explained, helper, kill, live_tids,  # noqa: E402
-                    need_live, remove_segments)
+                    need_live, program_lines, remove_segments)
 
 LIMIT = 256
 WRITTEN = 12 * 4 * PAGE  # by write(2) to memory files in a round, which nobody is asked for (R-064)
@@ -89,20 +89,6 @@ def freezer(job, keys, seen, stop, seed):
         except (RuntimeError, OSError) as e:
             if not stop.is_set() and job.proc.poll() is None:
                 seen["errors"].append(str(e))
-
-
-def program_lines(tap, job, timeout):
-    """Facts of the helper become test points; yields its rests."""
-    while True:
-        line = job.line(timeout)
-        if line is None:
-            return
-        if line.startswith("rest "):
-            yield line
-        elif line.startswith(("ok ", "no ")):
-            tap.ok(line.startswith("ok "), line[3:])
-        else:
-            tap.diag(line)
 
 
 def storm(tap, seed):

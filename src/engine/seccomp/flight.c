@@ -17,7 +17,7 @@
 #include "sys/tracee.h"
 
 enum {
-	SETTLE_LOOKS = 40,      /* looks at one thread before it is left in flight */
+	SETTLE_LOOKS = 40,      /* more looks, at all threads together, before they are left in flight */
 	SETTLE_STOP_AFTER = 4,  /* looks that find it running, before it is stopped */
 	SETTLE_PAUSE_US = 100,
 	REPLACED_CALLS = 16,    /* of a new image, till the peak is looked after again */
@@ -27,7 +27,7 @@ enum {
  * reads the mappings. */
 static bool moves(const struct task *t)
 {
-	return t->flight == FLIGHT_FORK || (t->flight == FLIGHT_SPACE && t->flight_op == OP_MREMAP);
+	return t->flight == FLIGHT_FORK || (t->flight != FLIGHT_NONE && t->flight_op == OP_MREMAP);
 }
 
 void flight_start(struct group *g, struct task *t, enum flight kind, enum operation op, uint64_t pages,
@@ -40,7 +40,6 @@ void flight_start(struct group *g, struct task *t, enum flight kind, enum operat
 	t->flight_pages = pages;
 	t->flight_base = s->data + s->landed;
 	t->flight_base_known = s->looked_call == g->notifications;
-	t->flight_looks = s->looks;
 	t->flight_moves = g->moves - (g->moving > 0);
 	t->flight_nr = req->data.nr;
 	t->flight_arg0 = req->data.args[0];
@@ -52,8 +51,7 @@ void flight_start(struct group *g, struct task *t, enum flight kind, enum operat
 		t->flight_most = pages; /* the image is held in full */
 		/* fall through */
 	case FLIGHT_SPACE:
-		s->inflight += pages + t->flight_sticky;
-		s->netted += t->flight_most - pages;
+		space_add_flight(s, t);
 		space_post(s);
 		break;
 	case FLIGHT_OBJECT:
@@ -87,18 +85,10 @@ void flight_raise(struct task *t, uint64_t pages)
 
 /* The call is over.  Where its space was looked at meanwhile, what it replaced may
  * have been gone then, and may be back: till the next look both count. */
-static void space_landed(struct space *s, struct task *t)
+static void space_landed(struct space *s, const struct task *t)
 {
-	uint64_t netted = t->flight_most - t->flight_pages;
-
-	s->inflight -= t->flight_pages + t->flight_sticky;
-	s->landed += t->flight_pages;
+	s->landed += t->flight_pages + space_remove_flight(s, t);
 	s->sticky += t->flight_sticky;
-	s->netted -= netted;
-	if (t->flight_looks != s->looks) {
-		s->exposed -= netted;
-		s->landed += netted;
-	}
 }
 
 static struct task *exec_task(const struct proc *p)
@@ -208,7 +198,7 @@ static void exec_landed(struct space *s, struct task *t)
 	const struct proc *p;
 	const struct task *other;
 
-	s->inflight -= t->flight_pages;
+	space_remove_flight(s, t); /* none of it is exposed: its image is held in full */
 	t->flight = FLIGHT_NONE;
 	s->exec_image = 0;
 	LIST_FOREACH(p, &s->procs, in_space)
@@ -336,13 +326,13 @@ static void settle(struct group *g, struct task *t, int *looks_left)
 {
 	const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_US * 1000L };
 
-	for (int look = 0; *looks_left > 0; look++, (*looks_left)--) {
-		if (has_grown(g, t) || out_of_call(t, look)) {
-			flight_land(g, t);
+	for (int look = 0; !has_grown(g, t) && !out_of_call(t, look); look++) {
+		if (*looks_left == 0)
 			return;
-		}
+		(*looks_left)--;
 		nanosleep(&pause, NULL);
 	}
+	flight_land(g, t);
 }
 
 /* FN lands a task's call or leaves it.  An execve that lands lets threads be

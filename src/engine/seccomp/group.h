@@ -107,7 +107,7 @@ struct task {
 	uint64_t flight_sticky; /* pages that may be charged and not in statm's data afterwards */
 	uint64_t flight_dev, flight_ino; /* of the object that is filled, mapped or resized */
 	uint64_t flight_base;   /* what its space had in statm's data before */
-	bool flight_base_known;
+	bool flight_base_known; /* it was read in that same call: no stack has grown since */
 	int32_t flight_nr; /* the call, to recognise it in /proc/TID/syscall */
 	uint64_t flight_arg0, flight_arg1;
 	enum operation flight_op;

@@ -31,6 +31,24 @@ struct space *space_new(struct group *g, struct proc *p)
 	return s;
 }
 
+void space_add_flight(struct space *s, struct task *t)
+{
+	s->inflight += t->flight_pages + t->flight_sticky;
+	s->netted += t->flight_most - t->flight_pages;
+	t->flight_looks = s->looks;
+}
+
+uint64_t space_remove_flight(struct space *s, const struct task *t)
+{
+	uint64_t netted = t->flight_most - t->flight_pages;
+	uint64_t exposed = t->flight_looks != s->looks ? netted : 0;
+
+	s->inflight -= t->flight_pages + t->flight_sticky;
+	s->netted -= netted;
+	s->exposed -= exposed;
+	return exposed;
+}
+
 /* What threads of P have in flight goes with it. */
 static void take_flights(const struct proc *p, struct space *from, struct space *to)
 {
@@ -39,13 +57,8 @@ static void take_flights(const struct proc *p, struct space *from, struct space 
 	LIST_FOREACH(t, &p->tasks, in_proc) {
 		if (t->flight != FLIGHT_SPACE)
 			continue;
-		from->inflight -= t->flight_pages + t->flight_sticky;
-		from->netted -= t->flight_most - t->flight_pages;
-		if (t->flight_looks != from->looks)
-			from->exposed -= t->flight_most - t->flight_pages;
-		to->inflight += t->flight_pages + t->flight_sticky;
-		to->netted += t->flight_most - t->flight_pages;
-		t->flight_looks = to->looks;
+		space_remove_flight(from, t);
+		space_add_flight(to, t);
 	}
 }
 

@@ -23,6 +23,11 @@ uint64_t space_kernel_pages(const struct space *s);
 /* Of these, what may be in them twice, or not be there yet: no peak is made of it. */
 uint64_t space_doubtful_pages(const struct space *s);
 
+/* T's call, which charges S, is in flight, or is so no more: adds it to the parts, or
+ * takes it out.  The second returns how much of it was exposed.  Neither posts. */
+void space_add_flight(struct space *s, struct task *t);
+uint64_t space_remove_flight(struct space *s, const struct task *t);
+
 /* Writes the sum of the parts to the ledger, after any of them changed. */
 void space_post(struct space *s);
 
