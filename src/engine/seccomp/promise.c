@@ -3,13 +3,16 @@
  * promise: see the header.
  *
  * A search sees no process made while it runs, for forks stop here and wait;
- * but one may be missed when its parent ends and it moves to another.  So a
- * search is repeated until it finds nothing new.
+ * but one may be missed when its parent ends and it moves to another, or when the
+ * child listed before it is reaped just then.  What was missed once is found by the
+ * next search.  So a search is repeated until it finds nothing new, and before a
+ * promise is given up, until two have seen the same processes.
  */
 #include "engine/seccomp/promise.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arith.h"
 #include "engine/seccomp/recorder.h"
@@ -184,21 +187,32 @@ struct search {
 	pid_t parent; /* of those that are found now */
 	pid_t *todo;
 	size_t nr, room;
+	pid_t *before; /* what the last search had there */
+	size_t nr_before, room_before;
 	bool found;
+	bool unsure; /* something could not be read: there may be more */
 };
 
 static void search_adopt(struct search *search, pid_t pid, pid_t ppid)
 {
-	struct task_ids ids;
-	struct statm m;
+	struct task_ids ids = { .tgid = pid };
+	struct statm m = { 0 };
+	int r;
 
+	if (group_find_proc(search->g, pid))
+		return;
+	r = statm_of(pid, &m);
+	if (r == 0 && m.size)
+		r = task_ids_read(pid, &ids);
+	search->unsure |= r < 0 && r != -ESRCH && r != -ENOENT;
 	/* A zombie holds nothing: its promise, if any, is let go.  A helper of the
 	 * supervisor is no process of the group: it lacks the filter. */
-	if (group_find_proc(search->g, pid) || statm_of(pid, &m) < 0 || m.size == 0 || task_ids_read(pid, &ids) < 0 ||
-	    ids.seccomp_filters <= search->g->own_filters)
+	if (r < 0 || m.size == 0 || ids.seccomp_filters <= search->g->own_filters)
 		return;
 	if (group_adopt(search->g, pid, ppid))
 		search->found = true;
+	else
+		search->unsure |= task_ids_read(pid, &ids) == 0;
 }
 
 static int search_child(void *ctx, pid_t pid)
@@ -219,15 +233,20 @@ static int search_child(void *ctx, pid_t pid)
 	return 0;
 }
 
+static void search_children_of(struct search *search, pid_t parent)
+{
+	int r;
+
+	search->parent = parent;
+	r = children_list(parent, search_child, search);
+	search->unsure |= r < 0 && r != -ESRCH && r != -ENOENT; /* gone meanwhile: has none */
+}
+
 static void search_tree(struct search *search)
 {
-	search->nr = 0;
-	search->parent = search->g->supervisor;
-	(void)children_list(search->parent, search_child, search);
-	for (size_t i = 0; i < search->nr; i++) {
-		search->parent = search->todo[i];
-		(void)children_list(search->parent, search_child, search); /* gone meanwhile: has none */
-	}
+	search_children_of(search, search->g->supervisor);
+	for (size_t i = 0; i < search->nr; i++)
+		search_children_of(search, search->todo[i]);
 }
 
 /* KERNEL without CONFIG_PROC_CHILDREN: every process of the host is asked for
@@ -260,19 +279,55 @@ static int search_process(void *ctx, pid_t pid)
 	return 0;
 }
 
+static void search_all(struct search *search)
+{
+	pid_t *before = search->before;
+	size_t room = search->room_before;
+
+	search->before = search->todo;
+	search->nr_before = search->nr;
+	search->room_before = search->room;
+	search->todo = before;
+	search->nr = 0;
+	search->room = room;
+	search->found = search->unsure = false;
+	if (children_listed(search->g->supervisor))
+		search_tree(search);
+	else
+		search->unsure = process_list(search_process, search) < 0;
+}
+
+static bool saw_the_same(const struct search *search)
+{
+	return search->nr == search->nr_before &&
+	       (search->nr == 0 || memcmp(search->todo, search->before, search->nr * sizeof(*search->todo)) == 0);
+}
+
+static bool may_be_given_up(const struct group *g)
+{
+	const struct promise *promise;
+
+	LIST_FOREACH(promise, &g->promises, entry)
+		if (!promise->task)
+			return true;
+	return false;
+}
+
 void promise_discover(struct group *g)
 {
-	struct search search = { .g = g, .found = true };
+	struct search search = { .g = g };
 	struct promise *promise, *next;
+	bool sure = false, again = true;
 
-	for (int i = 0; i < SEARCHES && search.found; i++) {
-		search.found = false;
-		if (children_listed(g->supervisor))
-			search_tree(&search);
-		else
-			(void)process_list(search_process, &search);
+	for (int i = 0; i < SEARCHES && again; i++) {
+		search_all(&search);
+		sure = i > 0 && !search.found && !search.unsure && saw_the_same(&search);
+		again = search.found || (!sure && may_be_given_up(g));
 	}
 	free(search.todo);
+	free(search.before);
+	if (!sure)
+		return;
 	for (promise = LIST_FIRST(&g->promises); promise; promise = next) {
 		next = LIST_NEXT(promise, entry);
 		if (!promise->task)
