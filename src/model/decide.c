@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/arith.h"
+#include "base/bytes.h"
 #include "model/state.h"
 
 static uint64_t distance(uint64_t a, uint64_t b)
@@ -114,6 +115,19 @@ bool turn_admit_pieces(struct turn *t, const struct mm *mm, enum rule rule, uint
 bool turn_admit(struct turn *t, const struct mm *mm, enum rule rule, uint64_t pages)
 {
 	return turn_admit_pieces(t, mm, rule, pages, pages);
+}
+
+bool turn_admit_holes(struct turn *t, int object, uint64_t size_pages, uint64_t more)
+{
+	struct inode *inode = &t->m->inode[object];
+	uint64_t mapped = inode_mapped_pages(t->m, object);
+	uint64_t now = inode_holes(t->m, object, bytes_to_pages(inode->size_bytes), mapped);
+	uint64_t then = inode_holes(t->m, object, size_pages, mapped + more);
+
+	inode->known = true;
+	if (t->m->config.limit.mode != OVERCOMMIT_NEVER || then <= now)
+		return true;
+	return turn_admit(t, &t->p->mm, RULE_SHMEM_RESERVE, then - now);
 }
 
 uint64_t turn_admit_each(struct turn *t, const struct mm *mm, enum rule rule, uint64_t pages)

@@ -148,20 +148,6 @@ static int make_shared(struct turn *t, const struct charge *charge)
 	return i;
 }
 
-/* the seccomp engine sets aside what faults can add to OBJECT. */
-static bool admit_reserve(struct turn *t, int object)
-{
-	const struct inode *inode = &t->m->inode[object];
-	uint64_t mapped = inode_mapped_pages(t->m, object), size = bytes_to_pages(inode->size_bytes);
-	uint64_t now = inode_holes(t->m, object, size, mapped);
-	uint64_t then = inode_holes(t->m, object, size, mapped + bytes_to_pages(t->op->size));
-
-	t->m->inode[object].known = true;
-	if (t->m->config.limit.mode != OVERCOMMIT_NEVER || then <= now)
-		return true;
-	return turn_admit(t, &t->p->mm, RULE_SHMEM_RESERVE, then - now);
-}
-
 /* The inode of the mapping in *RET; false where it was refused. */
 static bool admit_map(struct turn *t, const struct charge *charge, struct page_range at, int *ret)
 {
@@ -176,7 +162,8 @@ static bool admit_map(struct turn *t, const struct charge *charge, struct page_r
 		return *ret != MM_NO_INODE;
 	}
 	if (shared && as_seccomp(t->m) && op->object != SCRIPT_NONE && t->m->inode[op->object].shmem)
-		return admit_reserve(t, op->object);
+		return turn_admit_holes(t, op->object, bytes_to_pages(t->m->inode[op->object].size_bytes),
+					bytes_to_pages(op->size));
 	return is_promised(t) || admit_private(t, charge, at.start, at.end);
 }
 

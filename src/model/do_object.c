@@ -29,20 +29,6 @@ void do_make_file(struct turn *t)
 	turn_ok(t, inode->shmem ? RULE_SHMEM_SIZE : RULE_NR);
 }
 
-/* Holes that a larger size opens under a shared mapping are set aside. */
-static bool admit_holes(struct turn *t, uint64_t size_pages)
-{
-	const struct inode *inode = inode_of(t);
-	uint64_t mapped = inode_mapped_pages(t->m, t->op->object);
-	uint64_t now = inode_holes(t->m, t->op->object, bytes_to_pages(inode->size_bytes), mapped);
-	uint64_t then = inode_holes(t->m, t->op->object, size_pages, mapped);
-
-	inode_of(t)->known = true;
-	if (t->m->config.limit.mode != OVERCOMMIT_NEVER || then <= now)
-		return true;
-	return turn_admit(t, &t->p->mm, RULE_SHMEM_RESERVE, then - now);
-}
-
 /* Beyond its new end a truncated file is unmapped, private copies with the rest:
  * mm/truncate.c truncate_pagecache. */
 static void unmap_beyond(struct turn *t, int object, uint64_t pages)
@@ -66,7 +52,7 @@ void do_resize(struct turn *t)
 	uint64_t pages = bytes_to_pages(t->op->size);
 
 	turn_ok(t, inode->shmem ? RULE_SHMEM_SIZE : RULE_NR);
-	if (inode->shmem && as_seccomp(t->m) && !admit_holes(t, pages))
+	if (inode->shmem && as_seccomp(t->m) && !turn_admit_holes(t, t->op->object, pages, 0))
 		return;
 	if (inode->pages.nr && inode->pages.range[inode->pages.nr - 1].end > pages)
 		turn_ok(t, RULE_SHMEM_RELEASE);

@@ -58,6 +58,18 @@ static size_t find_old(struct turn *t, const struct remap *r)
 	return i;
 }
 
+/* More of a memfd or tmpfs file is mapped. */
+static bool admit_more(struct turn *t, const struct mm_vma *vma, const struct remap *r)
+{
+	uint64_t mapped = r->dontunmap ? 0 : r->old_pages;
+	const struct inode *inode = vma->inode == MM_NO_INODE ? NULL : &t->m->inode[vma->inode];
+
+	if (!as_seccomp(t->m) || !(vma->flags & VMA_SHARED) || r->new_pages <= mapped || !inode || !inode->shmem ||
+	    inode->whole || inode->segment)
+		return true;
+	return turn_admit_holes(t, vma->inode, bytes_to_pages(inode->size_bytes), r->new_pages - mapped);
+}
+
 static void shrink(struct turn *t, const struct remap *r)
 {
 	turn_keep(t, mm_unmap(&t->p->mm, r->old.start + r->new_pages, r->old.start + r->old_pages));
@@ -78,6 +90,8 @@ static void grow_in_place(struct turn *t, const struct remap *r, size_t i)
 	}
 	turn_ok(t, charge.rule);
 	if (charge.pages && !(vma->mm_flags & MM_NORESERVE) && !turn_admit(t, mm, charge.rule, charge.pages))
+		return;
+	if (!admit_more(t, vma, r))
 		return;
 	vma->end = end;
 	if (vma->mm_flags & MM_LOCKED)
@@ -152,9 +166,12 @@ static bool admit_move(struct turn *t, const struct mm_vma *vma, const struct ch
 static bool clear_target(struct turn *t, const struct remap *r)
 {
 	struct mm *mm = &t->p->mm;
-	struct charge charge = remap_charge(t, &mm->vma[mm_find(mm, r->old.start)], r);
+	const struct mm_vma *old = &mm->vma[mm_find(mm, r->old.start)];
+	struct charge charge = remap_charge(t, old, r);
 
 	if (as_seccomp(t->m) && charge.pages && !turn_admit(t, mm, charge.rule, charge.pages))
+		return false;
+	if (!admit_more(t, old, r))
 		return false;
 	turn_keep(t, mm_unmap(mm, r->to, r->to + r->new_pages));
 	settle_mm(t->m, mm);

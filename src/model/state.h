@@ -88,6 +88,9 @@ bool turn_admit(struct turn *t, const struct mm *mm, enum rule rule, uint64_t pa
 /* The same where the kernel asks piece by piece, the largest of LARGEST pages: mode 0
  * looks at one request alone. */
 bool turn_admit_pieces(struct turn *t, const struct mm *mm, enum rule rule, uint64_t pages, uint64_t largest);
+/* R-069, of the seccomp engine: the holes of OBJECT that faults can fill are set aside
+ * when its size becomes SIZE_PAGES and MORE pages of it are mapped shared. */
+bool turn_admit_holes(struct turn *t, int object, uint64_t size_pages, uint64_t more);
 /* Whether mode 0 lets a single request of so many pages pass; any other mode does
  * not look at single requests. */
 bool turn_would_admit(struct turn *t, const struct mm *mm, uint64_t largest);

@@ -287,7 +287,7 @@ static int children_of_thread(void *ctx, pid_t tid)
 	char buf[4096];
 	autoclose int fd = -1;
 	uint64_t id = 0;
-	ssize_t n;
+	ssize_t n = 0;
 	int r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", walk->pid, tid);
@@ -304,6 +304,8 @@ static int children_of_thread(void *ctx, pid_t tid)
 			}
 		}
 	}
+	if (r == 0 && n < 0 && errno != ESRCH)
+		return -errno;
 	if (r == 0 && id)
 		r = walk->fn(walk->ctx, (pid_t)id);
 	return r;
@@ -377,18 +379,26 @@ bool vma_between(pid_t tid, uint64_t start, uint64_t end)
 	return query_vma(tid, &query) == 0 && query.vma_start < end;
 }
 
-int vma_flags_at(pid_t tid, uint64_t addr)
+int vma_at(pid_t tid, uint64_t addr, struct vma *ret)
 {
 	struct procmap_query query = { .size = sizeof(query), .query_addr = addr };
-	int flags = 0, r = query_vma(tid, &query);
+	int r = query_vma(tid, &query);
 
 	if (r < 0)
 		return r;
-	flags |= query.vma_flags & PROCMAP_QUERY_VMA_READABLE ? VMA_READ : 0;
-	flags |= query.vma_flags & PROCMAP_QUERY_VMA_WRITABLE ? VMA_WRITE : 0;
-	flags |= query.vma_flags & PROCMAP_QUERY_VMA_EXECUTABLE ? VMA_EXEC : 0;
-	flags |= query.vma_flags & PROCMAP_QUERY_VMA_SHARED ? VMA_SHARED : 0;
-	return flags;
+	*ret = (struct vma){
+		.start = query.vma_start,
+		.end = query.vma_end,
+		.pgoff = query.vma_offset,
+		.ino = query.inode,
+		.dev_major = query.dev_major,
+		.dev_minor = query.dev_minor,
+	};
+	ret->flags |= query.vma_flags & PROCMAP_QUERY_VMA_READABLE ? VMA_READ : 0;
+	ret->flags |= query.vma_flags & PROCMAP_QUERY_VMA_WRITABLE ? VMA_WRITE : 0;
+	ret->flags |= query.vma_flags & PROCMAP_QUERY_VMA_EXECUTABLE ? VMA_EXEC : 0;
+	ret->flags |= query.vma_flags & PROCMAP_QUERY_VMA_SHARED ? VMA_SHARED : 0;
+	return 0;
 }
 
 uint64_t meminfo_hugetlb_bytes(void)
@@ -412,12 +422,24 @@ uint64_t task_stack_rlimit(pid_t tid)
 	return prlimit(tid, RLIMIT_STACK, NULL, &lim) == 0 ? lim.rlim_cur : UINT64_C(8) << 20;
 }
 
-bool task_in_our_userns(pid_t tid)
+/* Whether the namespaces of TID and us, of the kind NAME, are one. */
+static bool in_our_namespace(pid_t tid, const char *name)
 {
-	char path[PROC_PATH_MAX];
+	char path[PROC_PATH_MAX], own[PROC_PATH_MAX];
 	struct stat theirs, ours;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", tid);
-	return stat(path, &theirs) == 0 && stat("/proc/self/ns/user", &ours) == 0 &&
-	       theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", tid, name);
+	snprintf(own, sizeof(own), "/proc/self/ns/%s", name);
+	return stat(path, &theirs) == 0 && stat(own, &ours) == 0 && theirs.st_dev == ours.st_dev &&
+	       theirs.st_ino == ours.st_ino;
+}
+
+bool task_in_our_userns(pid_t tid)
+{
+	return in_our_namespace(tid, "user");
+}
+
+bool task_in_our_ipcns(pid_t tid)
+{
+	return in_our_namespace(tid, "ipc");
 }

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/rules.h"
+
 /* mm counters of /proc/TID/statm (fs/proc/task_mmu.c task_statm): pages. */
 struct statm {
 	uint64_t size;     /* mm->total_vm */
@@ -104,10 +106,11 @@ ssize_t remote_read(pid_t tid, uint64_t addr, void *buf, size_t len);
 /* Whether two tasks share an address space: 1, 0, or -errno (kcmp KCMP_VM). */
 int same_address_space(pid_t a, pid_t b);
 
-/* VMA_READ, VMA_WRITE, VMA_EXEC, VMA_SHARED (core/rules.h) of the mapping at
- * ADDR, found by index and not by a walk: ioctl PROCMAP_QUERY, Linux 6.11.
- * -ENOTTY before that; -ENOENT where nothing is mapped. */
-int vma_flags_at(pid_t tid, uint64_t addr);
+/* The mapping at ADDR, found by index and not by a walk: ioctl PROCMAP_QUERY,
+ * Linux 6.11.  Of its flags VMA_READ, VMA_WRITE, VMA_EXEC and VMA_SHARED are filled
+ * in, no anonymous_pages.  Returns 0; -ENOTTY before 6.11; -ENOENT where nothing is
+ * mapped. */
+int vma_at(pid_t tid, uint64_t addr, struct vma *ret);
 
 /* Whether anything is mapped from START to END; false where that cannot be told. */
 bool vma_between(pid_t tid, uint64_t start, uint64_t end);
@@ -121,5 +124,6 @@ uint64_t task_stack_rlimit(pid_t tid);
 /* pid_t lives in the initial user namespace as we see it: its user namespace
  * is ours.  False also when that cannot be read. */
 bool task_in_our_userns(pid_t tid);
+bool task_in_our_ipcns(pid_t tid); /* likewise */
 
 #endif

@@ -55,7 +55,7 @@ struct procmap_query {
 
 #ifndef PIDFD_GET_INFO /* 6.13, uapi/linux/pidfd.h */
 struct pidfd_info {
-	__u64 mask; /* asked for, and given */
+	__u64 mask; /* what is asked for, and what was given */
 	__u64 cgroupid;
 	__u32 pid;
 	__u32 tgid;
@@ -64,20 +64,6 @@ struct pidfd_info {
 	__s32 exit_code;
 };
 #define PIDFD_INFO_PID (1UL << 0) /* always given */
-#define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
-#endif
-
-#ifndef PIDFD_GET_INFO /* 6.13, uapi/linux/pidfd.h */
-struct pidfd_info {
-	__u64 mask; /* what is asked for; what was given */
-	__u64 cgroupid;
-	__u32 pid;
-	__u32 tgid;
-	__u32 ppid; /* in the caller's pid namespace */
-	__u32 ids[8];
-	__s32 exit_code;
-};
-#define PIDFD_INFO_PID (1UL << 0)
 #define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
 #endif
 

@@ -6,31 +6,18 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from surety import MIB, Job, Tap, helper, need_live  # noqa: E402
+from surety import MIB, Job, Tap, ends_within_limit, helper, need_live, program_lines  # noqa: E402
 
 LIMIT = 256 * MIB
 SECONDS = "2"
-RACES = "ends", "ends-shared", "net", "lower", "forked"
+RACES = "ends", "ends-shared", "net", "lower", "keyed", "forked", "missed", "moved"
 
 
 def race(tap, name):
-    job = Job([helper("races"), name, SECONDS], str(LIMIT), report=False, opts=["--report", "/dev/null"])
-    with job:
-        while True:
-            line = job.line(30)
-            if line is None or line.startswith("rest "):
-                break
-            tap.ok(line.startswith("ok "), line[3:])
-        tap.ok(line is not None, "%s: comes to its end" % name)
-        if line is None:
-            return
-        figures = job.status()
-        tap.ok(figures["refusals"] > 20, "%s: at the limit" % name, figures)
-        tap.ok(figures["Peak"] <= LIMIT, "%s: nothing is promised past the limit" % name, figures)
-        rc, text = job.audit()
-        tap.equal(rc, 0, "%s: what is left is counted exactly" % name, text)
-        job.say()
-        tap.equal(job.finish().rc, 0, "%s: the group ends" % name)
+    with Job([helper("races"), name, SECONDS], str(LIMIT), report=False, opts=["--report", "/dev/null"]) as job:
+        rest = next(program_lines(tap, job, 30), None)
+        if tap.ok(rest is not None, "%s: comes to its end" % name):
+            ends_within_limit(tap, job, name, LIMIT, 20)
 
 
 def main():

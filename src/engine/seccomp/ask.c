@@ -199,14 +199,10 @@ void ask_granted(struct ask *ask)
 									: ask->charge.pages;
 	ask->t->flight_program = ask->program;
 	ask->t->flight_image = ask->exec_pages + ask->exec_args;
-	if (ask->filled || ask->reserve) {
-		const struct object *obj = ask->filled ? ask->filled : ask->reserve;
-
-		ask->t->flight_dev = obj->dev;
-		ask->t->flight_ino = obj->ino;
-	} else if (ask->flight == FLIGHT_RESERVE) {
+	ask->t->flight_dev = ask->reserve ? ask->reserve->dev : ask->object_dev;
+	ask->t->flight_ino = ask->reserve ? ask->reserve->ino : ask->object_ino;
+	if (ask->flight == FLIGHT_RESERVE && !ask->reserve)
 		ask->flight = FLIGHT_NONE; /* its descriptor has gone: the call will fail */
-	}
 	if (ask->flight == FLIGHT_FORK) {
 		ask->t->promise = promise_new(g, ask->t, ask->fork_pages, ask->charge.pages, ask->t->flight_most);
 		if (!ask->t->promise)

@@ -21,20 +21,22 @@ struct ask {
 	enum operation op;
 	enum flight flight; /* what a grant starts */
 	struct charge charge;
-	void (*refine)(struct ask *ask);
+	/* Makes the charge exact.  False where it may still be too much. */
+	bool (*refine)(struct ask *ask);
 	bool odd;           /* see space.odd */
 	uint64_t sticky;    /* see task.flight_sticky */
 	int error;          /* errno of a refusal; 0 with VALUE for brk */
 	int64_t value;
+	bool answer_known;  /* these are the kernel's answer, if nothing changes till it looks */
 
 	uint64_t start, end;    /* range of addresses that the call is about */
 	uint64_t most_pages;    /* that the call charges where what it was found to replace is gone by then */
 	uint64_t sum;           /* refine's running total */
 	uint64_t hole_pages;    /* of the range that nothing is mapped at, where another thread may map something */
 	uint64_t largest;       /* of the requests that the kernel makes of it, one a mapping; 0: it is one */
-	const struct object *filled; /* by a fallocate */
+	uint64_t object_dev, object_ino; /* that fallocate fills, or mremap maps more of; 0 */
 	struct object *reserve; /* whose holes are to be reserved */
-	int reserve_fd;         /* the caller's, of it */
+	int reserve_fd;         /* the caller's, of it; -1: it is the object of these numbers */
 	uint64_t size_pages;    /* its size */
 	uint64_t maps_pages;    /* of it, by this call; 0: ftruncate */
 	uint64_t mapped_pages;  /* of it, mapped shared in the group, with these */
@@ -83,9 +85,9 @@ bool ask_poke(struct ask *ask);
 
 bool ask_shmget(struct ask *ask);
 bool ask_shmem_made(struct ask *ask);
-/* The holes of ask->reserve that are not reserved yet (R-069), for SIZE_PAGES and
- * what will be mapped of it. */
-void ask_holes(struct ask *ask);
+/* The holes of OBJ that are not reserved yet (R-069), for SIZE_PAGES of it, of which
+ * MAPS_PAGES more will be mapped.  FD is the caller's, or -1. */
+void ask_holes(struct ask *ask, struct object *obj, int fd, uint64_t size_pages, uint64_t maps_pages);
 bool ask_ftruncate(struct ask *ask);
 bool ask_fallocate(struct ask *ask);
 

@@ -62,27 +62,17 @@ static int sum_replaced(void *ctx, const struct vma *vma, const char *name)
 }
 
 /* A fixed mapping gives back what it covers; one of hugetlbfs is free. */
-static void refine_mmap(struct ask *ask)
+static bool refine_mmap(struct ask *ask)
 {
 	int flags = (int)ask->arg[3];
+	bool counted = space_count(ask->g, ask->t->proc->space, sum_replaced, ask);
 	struct object *obj;
 
-	if (space_count(ask->g, ask->t->proc->space, sum_replaced, ask) && (flags & MAP_FIXED) &&
-	    !(flags & MAP_FIXED_NOREPLACE))
+	if (counted && (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE))
 		ask->charge.pages = over(ask->most_pages, ask->sum);
 	if (!(flags & MAP_ANONYMOUS) && object_of_fd(ask->g, ask->t->tid, (int)ask->arg[4], &obj) == FILE_HUGETLB)
 		ask->charge.pages = 0;
-}
-
-/* A shared mapping of a memfd or tmpfs file: its holes can be filled by faults. */
-static bool ask_reserve(struct ask *ask, struct object *obj)
-{
-	ask->reserve = obj;
-	ask->reserve_fd = (int)ask->arg[4];
-	ask->size_pages = obj->size_pages;
-	ask->maps_pages = bytes_to_pages(ask->arg[1]);
-	ask_holes(ask);
-	return true;
+	return counted;
 }
 
 bool ask_mmap(struct ask *ask)
@@ -94,8 +84,10 @@ bool ask_mmap(struct ask *ask)
 
 	if (!(flags & MAP_ANONYMOUS) && (flags & MAP_SHARED))
 		kind = object_of_fd(ask->g, ask->t->tid, (int)ask->arg[4], &obj);
-	if (obj)
-		return ask_reserve(ask, obj);
+	if (obj) {
+		ask_holes(ask, obj, (int)ask->arg[4], obj->size_pages, bytes_to_pages(len));
+		return true;
+	}
 	if (kind == FILE_ZERO && !shmobj_fd_writable("/proc", ask->t->tid, (int)ask->arg[4]))
 		kind = FILE_PLAIN; /* mapped shared it is an ordinary file */
 	ask->op = OP_MMAP;
@@ -237,16 +229,17 @@ static int sum_protected(void *ctx, const struct vma *vma, const char *name)
 }
 
 /* Over a hole it fails, unless another thread maps something there first. */
-static void refine_mprotect(struct ask *ask)
+static bool refine_mprotect(struct ask *ask)
 {
 	if (!space_count(ask->g, ask->t->proc->space, sum_protected, ask)) {
 		ask->hole_pages = 0;
-		return;
+		return false;
 	}
 	if (!others_run(ask))
 		ask->hole_pages = 0;
 	if (ask->sum + ask->hole_pages < ask->charge.pages)
 		ask->charge.pages = ask->sum + ask->hole_pages;
+	return true;
 }
 
 bool ask_mprotect(struct ask *ask)
@@ -293,13 +286,13 @@ static int find_remapped(void *ctx, const struct vma *vma, const char *name)
 }
 
 /* Where nothing is mapped it fails, unless another thread maps something there first. */
-static void refine_mremap(struct ask *ask)
+static bool refine_mremap(struct ask *ask)
 {
 	struct remap remap = { .ask = ask };
 
 	ask->hole_pages = 0;
 	if (!space_count(ask->g, ask->t->proc->space, find_remapped, &remap))
-		return;
+		return false;
 	if (remap.found) {
 		ask->charge = remap.charge;
 	} else if (others_run(ask)) {
@@ -308,23 +301,76 @@ static void refine_mremap(struct ask *ask)
 	} else {
 		ask->charge.pages = 0;
 	}
+	return true;
+}
+
+struct at {
+	uint64_t addr;
+	struct vma *ret;
+};
+
+static int find_at(void *ctx, const struct vma *vma, const char *name)
+{
+	const struct at *at = ctx;
+
+	(void)name;
+	if (at->addr < vma->start || at->addr >= vma->end)
+		return 0;
+	*at->ret = *vma;
+	return 1;
+}
+
+/* What is mapped at the address; true when it is known. */
+static bool find_vma(const struct ask *ask, struct vma *ret)
+{
+	struct at at = { ask->arg[0], ret };
+	int r = vma_at(ask->t->tid, ask->arg[0], ret);
+
+	/* KERNEL < 6.11: read for what nobody else tells. */
+	if (r == -ENOTTY && ask->g->has_shmem)
+		r = maps_walk("/proc", ask->t->tid, find_at, &at) == 1 ? 0 : -ENOENT;
+	return r == 0;
+}
+
+/* Pages that are mapped afterwards, and are not now. */
+static uint64_t remap_more(const struct ask *ask)
+{
+	uint64_t old = bytes_to_pages(ask->arg[1]);
+
+	return over(bytes_to_pages(ask->arg[2]), ask->arg[3] & MREMAP_DONTUNMAP ? 0 : old);
+}
+
+/* More of a memfd or tmpfs file is mapped: its holes can be filled by faults. */
+static bool ask_remap_reserve(struct ask *ask, const struct vma *vma)
+{
+	struct object *obj = object_of_vma(ask->g, ask->t->tid, vma);
+
+	if (!obj)
+		return false;
+	ask_holes(ask, obj, -1, obj->size_pages, remap_more(ask));
+	ask->op = OP_MREMAP;
+	return true;
 }
 
 bool ask_mremap(struct ask *ask)
 {
-	int flags;
+	struct vma vma = { 0 };
+	bool known;
 
 	ask->op = OP_MREMAP;
 	ask->flight = FLIGHT_SPACE; /* also where it asks for nothing: who reads the mappings may miss one that moves */
 	ask->charge = rules_mremap(mode_of(ask), NULL, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
-	flags = ask->charge.pages ? vma_flags_at(ask->t->tid, ask->arg[0]) : 0;
-	if (flags >= 0 && (flags & VMA_SHARED))
+	known = (ask->charge.pages || (ask->g->has_shmem && remap_more(ask))) && find_vma(ask, &vma);
+	if (vma.flags & VMA_SHARED) {
+		if (ask->g->has_shmem && remap_more(ask) && ask_remap_reserve(ask, &vma))
+			return true;
 		ask->charge.pages = 0; /* the object holds the charge, and does not grow */
+	}
 	if (!ask->charge.pages) {
 		ask_granted(ask);
 		return false;
 	}
-	if (flags < 0 || !(flags & VMA_WRITE))
+	if (!known || !(vma.flags & VMA_WRITE))
 		ask->sticky = ask->charge.pages; /* it may be read-only and charged: not in statm's data */
 	ask->refine = refine_mremap;
 	return true;

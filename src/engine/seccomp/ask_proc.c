@@ -44,12 +44,14 @@ static void charge_fork(struct ask *ask, uint64_t pages)
 
 /* What is not copied (MADV_DONTFORK) only shows in smaps; what other threads have
  * in flight may be there before the copy is made. */
-static void refine_fork(struct ask *ask)
+static bool refine_fork(struct ask *ask)
 {
 	struct space *s = ask->t->proc->space;
 
-	if (space_count(ask->g, s, sum_fork, ask))
-		charge_fork(ask, ask->sum + s->inflight + s->exposed);
+	if (!space_count(ask->g, s, sum_fork, ask))
+		return false;
+	charge_fork(ask, ask->sum + s->inflight + s->exposed);
+	return s->inflight + s->exposed == 0; /* some of it may be counted already */
 }
 
 bool ask_fork(struct ask *ask)
@@ -156,13 +158,14 @@ static uint64_t exec_request(const struct ask *ask)
 	return net > beside ? net : beside;
 }
 
-static void refine_exec(struct ask *ask)
+static bool refine_exec(struct ask *ask)
 {
 	uint64_t argv = ask->op == OP_EXEC && ask->start ? ask->start : 0;
 
 	ask->exec_args = bytes_to_pages(strings_bytes(ask, argv) + strings_bytes(ask, ask->end)) + 1;
-	space_count(ask->g, ask->t->proc->space, NULL, NULL);
+	(void)space_count(ask->g, ask->t->proc->space, NULL, NULL);
 	ask->charge.pages = exec_request(ask);
+	return true;
 }
 
 static bool exec_asks(struct ask *ask, int dirfd, uint64_t path, uint64_t argv, uint64_t envp)
@@ -214,12 +217,14 @@ static int find_poked(void *ctx, const struct vma *vma, const char *name)
 	return 0;
 }
 
-static void refine_poke(struct ask *ask)
+static bool refine_poke(struct ask *ask)
 {
 	struct poked poked = { ask, false };
 
-	if (space_count(ask->g, ask->forced, find_poked, &poked))
-		ask->charge.pages = poked.free;
+	if (!space_count(ask->g, ask->forced, find_poked, &poked))
+		return false;
+	ask->charge.pages = poked.free;
+	return true;
 }
 
 /* ptrace(POKE): the page is copied, charged by nobody but us. */

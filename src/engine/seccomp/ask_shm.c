@@ -6,14 +6,18 @@
 #include <linux/falloc.h>
 #include <sys/ipc.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "engine/seccomp/ask.h"
 #include "engine/seccomp/object.h"
+#include "sys/procfs.h"
+#include "sys/shmobj.h"
 
 bool ask_shmget(struct ask *ask)
 {
 	int64_t key = (int32_t)ask->arg[0];
 	int flags = (int)ask->arg[2];
+	struct shmobj_sysv there;
 
 	if (key != IPC_PRIVATE && !(flags & IPC_CREAT))
 		return false;
@@ -21,10 +25,15 @@ bool ask_shmget(struct ask *ask)
 	ask->charge = rules_shmget(ask->g->ledger->limit.mode, ask->arg[1], flags);
 	if (ask->charge.holder != HOLDER_OBJECT)
 		return false;
-	/* One that exists is free, unless it goes meanwhile. */
 	ask->most_pages = ask->charge.pages;
-	if (key != IPC_PRIVATE && object_sysv_exists(key))
+	if (key != IPC_PRIVATE && task_in_our_ipcns(ask->t->tid) && object_sysv_find(key, &there)) {
+		/* It is free, unless it goes meanwhile and one is made.  Where that would
+		 * not fit, this is the kernel's answer; shmat asks for permission. */
 		ask->charge.pages = 0;
+		ask->answer_known = true;
+		ask->value = there.shmid;
+		ask->error = flags & IPC_EXCL ? EEXIST : ask->arg[1] > there.size_bytes ? EINVAL : 0;
+	}
 	ask->flight = FLIGHT_OBJECT;
 	return true;
 }
@@ -55,18 +64,26 @@ static void sum_holes(struct ask *ask)
 
 /* What is still mapped of it shows only now: nobody tells of a munmap.  Where the
  * descriptor has gone meanwhile, the call will fail. */
-static void refine_holes(struct ask *ask)
+static bool refine_holes(struct ask *ask)
 {
 	object_scan(ask->g, false);
-	ask->reserve = shmem_of(ask, ask->reserve_fd);
+	ask->reserve = ask->reserve_fd < 0 ? object_known(ask->g, ask->object_dev, ask->object_ino) :
+					     shmem_of(ask, ask->reserve_fd);
 	if (ask->reserve)
 		sum_holes(ask);
 	else
 		ask->charge.pages = 0;
+	return true;
 }
 
-void ask_holes(struct ask *ask)
+void ask_holes(struct ask *ask, struct object *obj, int fd, uint64_t size_pages, uint64_t maps_pages)
 {
+	ask->reserve = obj;
+	ask->reserve_fd = fd;
+	ask->size_pages = size_pages;
+	ask->maps_pages = maps_pages;
+	ask->object_dev = obj->dev;
+	ask->object_ino = obj->ino;
 	ask->op = OP_SHMEM;
 	ask->charge = (struct charge){ .holder = HOLDER_OBJECT, .rule = RULE_SHMEM_RESERVE };
 	ask->flight = FLIGHT_RESERVE;
@@ -81,11 +98,8 @@ bool ask_ftruncate(struct ask *ask)
 
 	if (!obj || (int64_t)ask->arg[1] < 0)
 		return false;
-	ask->reserve = obj;
-	ask->reserve_fd = (int)ask->arg[0];
-	ask->size_pages = bytes_to_pages(ask->arg[1]);
-	ask_holes(ask);
-	return ask->charge.pages > 0;
+	ask_holes(ask, obj, (int)ask->arg[0], bytes_to_pages(ask->arg[1]), 0);
+	return ask->size_pages > obj->size_pages; /* known of while another thread maps it */
 }
 
 bool ask_fallocate(struct ask *ask)
@@ -105,12 +119,12 @@ bool ask_fallocate(struct ask *ask)
 	pages = ask->most_pages = bytes_to_pages(ask->arg[3] + (ask->arg[2] & (PAGE_BYTES - 1)));
 	if (pages > holes)
 		pages = holes;
-	if (pages <= obj->reserved)
-		return false; /* promised when it was mapped */
 	ask->op = OP_SHMEM;
-	ask->charge = (struct charge){ HOLDER_OBJECT, pages - obj->reserved, RULE_SHMEM_PAGES };
+	/* What is reserved was asked for when it was mapped. */
+	ask->charge = (struct charge){ HOLDER_OBJECT, over(pages, obj->reserved), RULE_SHMEM_PAGES };
 	ask->flight = FLIGHT_OBJECT;
-	ask->filled = obj;
+	ask->object_dev = obj->dev;
+	ask->object_ino = obj->ino;
 	ask->error = ENOSPC; /* as the kernel's own refusal of a tmpfs page */
 	return true;
 }

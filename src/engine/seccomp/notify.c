@@ -179,6 +179,10 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 		refuse(n, &ask, verdict);
 		return;
 	}
+	if (ask.answer_known && !vault_holds_most(&ask)) {
+		(void)listener_answer(&g->listener, req->id, ask.value, ask.error);
+		return;
+	}
 	if (g->recorder)
 		recorder_request(&ask, false);
 	/* What an execve may need, and what may be in two places, is more than is

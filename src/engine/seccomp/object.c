@@ -129,15 +129,39 @@ enum file_kind object_of_fd(struct group *g, pid_t tid, int fd, struct object **
 	return found.kind;
 }
 
+struct object *object_of_vma(struct group *g, pid_t tid, const struct vma *vma)
+{
+	struct object *obj = find(g, OBJECT_SHMEM, makedev(vma->dev_major, vma->dev_minor), vma->ino);
+	struct shmobj found;
+
+	/* Where it cannot be looked at, what is known of it stands. */
+	if (obj && shmobj_stat_map("/proc", tid, vma->start, vma->end, &found) == 0 && found.dev == obj->dev &&
+	    found.ino == obj->ino)
+		refresh(g, obj, &found);
+	return obj;
+}
+
+struct object *object_known(struct group *g, uint64_t dev, uint64_t ino)
+{
+	return find(g, OBJECT_SHMEM, dev, ino);
+}
+
 struct maps_look {
 	struct group *g;
 	pid_t tid;
-	uint64_t granted_pages; /* of the call that is identified; 0 in a scan */
+	uint64_t asked_pages;   /* by the call that is identified; 0 in a scan */
+	uint64_t granted_pages; /* the same, till an object was taken for its */
 	bool noreserve;         /* that call made an object which is charged page by page */
 	bool scan;              /* all mappings are looked at: what is mapped of each is summed up */
 	bool some;              /* there was a mapping */
-	bool met;               /* one of an anonymous object that was not known */
+	bool ended;             /* the task did, before all of them were looked at */
+	bool met;               /* one of an anonymous object that was not known, and as large */
 };
+
+static bool denied(int r)
+{
+	return r == -EACCES || r == -EPERM;
+}
 
 static void meet_anon(struct maps_look *look, const struct vma *vma)
 {
@@ -161,17 +185,18 @@ static void meet_anon(struct maps_look *look, const struct vma *vma)
 		return;
 	}
 	/* Its size is its own, whatever is still mapped of it; where the kernel does
-	 * not let us ask, the grant and the extent tell. */
+	 * not let us ask, the grant and the extent tell.  Else another thread has changed
+	 * the mapping, or the task has ended. */
 	r = shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found);
 	told = r == 0 && found.dev == dev && found.ino == vma->ino;
-	obj->unsized = r == -ENOENT || (r == 0 && !told); /* another thread has changed the mapping since */
+	obj->unsized = !told && !denied(r);
 	if (told)
 		extent = obj->noreserve ? found.pages : bytes_to_pages(found.size_bytes);
 	else if (new && look->granted_pages > extent)
 		extent = look->granted_pages;
 	if (!told && !obj->unsized)
 		look->granted_pages = 0;
-	look->met |= new;
+	look->met |= new && (look->noreserve || extent == look->asked_pages);
 	if (extent > obj->pages || told)
 		set_pages(look->g, obj, extent);
 }
@@ -181,6 +206,7 @@ static int maps_vma(void *ctx, const struct vma *vma, const char *name)
 	struct maps_look *look = ctx;
 	struct object *obj;
 	struct shmobj found;
+	int r;
 
 	look->some = true;
 	if (vma->ino == 0)
@@ -194,8 +220,10 @@ static int maps_vma(void *ctx, const struct vma *vma, const char *name)
 		return 0;
 	if (obj)
 		obj->seen = true; /* whatever another thread has mapped there by now */
-	if (shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found) == 0 && found.kind == FILE_SHMEM)
+	r = shmobj_stat_map("/proc", look->tid, vma->start, vma->end, &found);
+	if (r == 0 && found.kind == FILE_SHMEM)
 		obj = meet(look->g, &found);
+	look->ended |= r == -ESRCH;
 	if (!obj)
 		return 0;
 	obj->seen = true;
@@ -219,12 +247,12 @@ static bool look_at_maps(const struct space *s, struct maps_look *look)
 		look->tid = space_statm(s, &m);
 		if (look->tid <= 0)
 			return look->tid == 0;
-		look->some = false;
+		look->some = look->ended = false;
 		r = maps_walk("/proc", look->tid, maps_vma, look);
-		if (r == 0 && !look->some)
+		if (r == 0 && (!look->some || look->ended))
 			r = -ESRCH; /* it has let go of its memory */
 	}
-	return r == 0 || r == -EACCES || r == -EPERM;
+	return r == 0 || denied(r);
 }
 
 struct sysv_look {
@@ -360,7 +388,12 @@ static void look_at_filled(struct group *g, const struct task *t)
  * copied it into a child and unmapped it here: then a scan has to find it. */
 static bool found_shared(struct group *g, const struct task *t)
 {
-	struct maps_look look = { .g = g, .granted_pages = t->flight_pages, .noreserve = t->flight_pages == 0 };
+	struct maps_look look = {
+		.g = g,
+		.asked_pages = t->flight_pages,
+		.granted_pages = t->flight_pages,
+		.noreserve = t->flight_pages == 0,
+	};
 	bool all = look_at_maps(t->proc->space, &look);
 
 	return look.met || (all && (space_only_user(t) || g->moves == t->flight_moves));
@@ -443,25 +476,24 @@ uint64_t object_least(struct group *g)
 
 struct sysv_key {
 	int64_t key;
-	bool found;
+	struct shmobj_sysv *ret;
 };
 
 static int sysv_key_row(void *ctx, const struct shmobj_sysv *row)
 {
-	struct sysv_key *wanted = ctx;
+	const struct sysv_key *wanted = ctx;
 
 	if (row->key != wanted->key)
 		return 0;
-	wanted->found = true;
+	*wanted->ret = *row;
 	return 1;
 }
 
-bool object_sysv_exists(int64_t key)
+bool object_sysv_find(int64_t key, struct shmobj_sysv *ret)
 {
-	struct sysv_key wanted = { key, false };
+	struct sysv_key wanted = { key, ret };
 
-	(void)shmobj_walk_sysv("/proc", sysv_key_row, &wanted);
-	return wanted.found;
+	return shmobj_walk_sysv("/proc", sysv_key_row, &wanted) == 1;
 }
 
 uint64_t object_pages(const struct group *g)

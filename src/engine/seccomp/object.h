@@ -23,6 +23,13 @@
  * be looked at is FILE_PLAIN. */
 enum file_kind object_of_fd(struct group *g, pid_t tid, int fd, struct object **ret);
 
+/* The memfd or tmpfs file that TID has mapped at VMA, looked at again; NULL where it
+ * is something else.  It is known since it was mapped. */
+struct object *object_of_vma(struct group *g, pid_t tid, const struct vma *vma);
+
+/* The known memfd or tmpfs file of these numbers, or NULL. */
+struct object *object_known(struct group *g, uint64_t dev, uint64_t ino);
+
 /* Pages that faults can add to OBJ through MAPPED_PAGES of shared mappings, when
  * it has SIZE_PAGES. */
 uint64_t object_holes(const struct object *obj, uint64_t size_pages, uint64_t mapped_pages);
@@ -45,8 +52,8 @@ void object_scan(struct group *g, bool all);
  * of, SysV segments that are listed. */
 uint64_t object_least(struct group *g);
 
-/* Whether shmget of KEY finds a segment that exists: nothing is charged then. */
-bool object_sysv_exists(int64_t key);
+/* Whether shmget of KEY, which is not IPC_PRIVATE, finds a segment in our IPC namespace. */
+bool object_sysv_find(int64_t key, struct shmobj_sysv *ret);
 
 /* Pages of all objects, for reports. */
 uint64_t object_pages(const struct group *g);

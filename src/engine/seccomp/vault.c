@@ -87,6 +87,15 @@ static enum verdict decide(const struct ask *ask, const struct requester *who)
 	return ledger_decide(ask->g->ledger, request, who, NULL);
 }
 
+bool vault_holds_most(const struct ask *ask)
+{
+	const struct requester who = requester_of(ask);
+	struct ledger_group *ledger = ask->g->ledger;
+
+	return ledger->limit.mode != OVERCOMMIT_NEVER ||
+	       ledger_decide(ledger, add_saturating(ask->most_pages, ask->g->reserved), &who, NULL) == VERDICT_GRANT;
+}
+
 /* Looks at one address space after another, until it fits. */
 static enum verdict look_until_fit(struct ask *ask, const struct requester *who)
 {
@@ -175,12 +184,13 @@ enum verdict vault_decide(struct ask *ask)
 	struct group *g = ask->g;
 	struct requester who = requester_of(ask);
 	enum verdict verdict;
+	bool exact = true;
 
 	ask->most_pages = larger(ask->most_pages, ask->charge.pages);
 	if (g->ledger->limit.mode != OVERCOMMIT_NEVER) {
 		verdict = decide(ask, &who);
 		if (verdict != VERDICT_GRANT && ask->refine) {
-			ask->refine(ask);
+			(void)ask->refine(ask);
 			verdict = decide(ask, &who);
 		}
 		return verdict;
@@ -194,7 +204,7 @@ enum verdict vault_decide(struct ask *ask)
 	if (verdict == VERDICT_GRANT)
 		return verdict;
 	if (ask->refine)
-		ask->refine(ask);
+		exact = ask->refine(ask);
 	verdict = decide(ask, &who);
 	if (verdict == VERDICT_GRANT)
 		return verdict;
@@ -203,14 +213,14 @@ enum verdict vault_decide(struct ask *ask)
 	verdict = look_until_fit(ask, &who);
 	if (verdict == VERDICT_GRANT)
 		return verdict;
-	if (hopeless(ask, &who)) {
+	if (exact && hopeless(ask, &who)) {
 		flight_settle_seen(g, ask->t); /* so that the report's figures are right */
 		return verdict;
 	}
 	vault_count(g, ask->t);
 	vault_note_needed(g);
 	if (ask->refine)
-		ask->refine(ask);
+		(void)ask->refine(ask);
 	return decide(ask, &who);
 }
 

@@ -16,6 +16,9 @@
 /* Decides, and makes ask->charge exact where that was needed. */
 enum verdict vault_decide(struct ask *ask);
 
+/* Whether it fits as well, as the bounds stand, if it comes to charge ask->most_pages. */
+bool vault_holds_most(const struct ask *ask);
+
 /* Reads every figure of the group anew, objects and calls in flight included. */
 void vault_count(struct group *g, const struct task *self);
 
