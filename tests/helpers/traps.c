@@ -290,6 +290,7 @@ static void private_file(void)
 
 static void sysv(void)
 {
+	key_t key = 0x54000000 | getpid();
 	int i, id, bad = 0;
 	char *p;
 
@@ -301,8 +302,12 @@ static void sysv(void)
 		bad += id < 0 || shmctl(id, IPC_RMID, NULL);
 	}
 	check(!bad, "50 segments of half the limit, one after the other");
-	id = shmget(IPC_PRIVATE, limit / 2, IPC_CREAT | 0600);
+	id = shmget(key, limit / 2, IPC_CREAT | 0600);
 	check(id >= 0, "a segment of half the limit");
+	check(shmget(key, limit / 2, IPC_CREAT | 0600) == id, "its key again, where a second one would not fit");
+	check(shmget(key, limit, IPC_CREAT | 0600) < 0 && errno == EINVAL, "more than it has: EINVAL");
+	check(shmget(key, PAGE, IPC_CREAT | IPC_EXCL | 0600) < 0 && errno == EEXIST, "IPC_EXCL: EEXIST");
+	check(shmget(key, limit, IPC_CREAT | IPC_EXCL | 0600) < 0 && errno == EEXIST, "the same of more: EEXIST");
 	check(shmget(IPC_PRIVATE, limit / 2, IPC_CREAT | 0600) < 0 && errno == ENOMEM, "a second one: ENOMEM");
 	refused(map_raw(NULL, limit / 2, RW, ANON, -1), "a mapping of the other half");
 	hold("segment");

@@ -26,7 +26,7 @@ bool ask_shmget(struct ask *ask)
 	if (ask->charge.holder != HOLDER_OBJECT)
 		return false;
 	ask->most_pages = ask->charge.pages;
-	if (key != IPC_PRIVATE && task_in_our_ipcns(ask->t->tid) && object_sysv_find(key, &there)) {
+	if (key != IPC_PRIVATE && object_sysv_find(key, &there) && task_in_our_ipcns(ask->t->tid)) {
 		/* It is free, unless it goes meanwhile and one is made.  Where that would
 		 * not fit, this is the kernel's answer; shmat asks for permission. */
 		ask->charge.pages = 0;
