@@ -199,6 +199,21 @@ static bool read_space(struct scanning *s, struct look_process *p, struct object
 	return true;
 }
 
+/* One that has ended leaves the row of its address space to the next user.  False:
+ * there is none. */
+static bool hand_over(struct look *l, size_t from)
+{
+	pid_t gone = l->process[from].pid, heir = 0;
+
+	for (size_t i = from + 1; i < l->nr; i++) {
+		if (l->process[i].space_of != gone)
+			continue;
+		heir = heir ? heir : l->process[i].pid;
+		l->process[i].space_of = heir;
+	}
+	return heir != 0;
+}
+
 static int read_all(struct scanning *s)
 {
 	struct objects *objects = s->want->objects ? objects_new(s->l) : NULL;
@@ -210,8 +225,8 @@ static int read_all(struct scanning *s)
 	for (size_t i = 0; i < l->nr; i++) {
 		if (read_space(s, &l->process[i], objects))
 			l->process[kept++] = l->process[i];
-		else
-			l->nr_spaces -= l->process[i].space_of == l->process[i].pid;
+		else if (l->process[i].space_of == l->process[i].pid && !hand_over(l, i))
+			l->nr_spaces--;
 	}
 	l->nr = kept;
 	return objects ? objects_finish(objects) : 0;

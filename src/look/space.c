@@ -24,6 +24,7 @@ struct reading {
 	uint64_t committed, used, noreserve, stacks, data;
 	uint64_t stack_limit;
 	uint64_t guard_end; /* end of the last mapping, where nothing may be done with that one */
+	bool some;          /* there was a mapping */
 	uint64_t sp[STACKS_MAX];
 	size_t nr_sp;
 };
@@ -51,6 +52,7 @@ static int take_vma(void *ctx, const struct vma *vma, const char *name)
 	struct reading *r = ctx;
 	uint64_t held = rules_vma_pages(OVERCOMMIT_GUESS, vma, NULL);
 
+	r->some = true;
 	r->committed += held;
 	if (held)
 		r->used += vma->anonymous_pages < held ? vma->anonymous_pages : held;
@@ -84,8 +86,11 @@ static int read_once(struct reading *r)
 	int error = statm_of(r->p->pid, &before);
 
 	r->committed = r->used = r->noreserve = r->stacks = r->data = r->guard_end = 0;
+	r->some = false;
 	if (!error)
 		error = smaps_walk("/proc", r->p->pid, take_vma, r);
+	if (!error && !r->some)
+		error = -ESRCH; /* it has let go of its memory */
 	if (!error)
 		error = statm_of(r->p->pid, &after);
 	if (error)

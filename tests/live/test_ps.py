@@ -170,6 +170,24 @@ def check_shared_space(tap):
         child.communicate(b"\n\n")
 
 
+def check_lower_ids(tap):
+    """Of several users of an address space the one that is read may end: then the next is."""
+    if os.geteuid():
+        tap.skip("one user of an address space ends", "root: only root may choose an id")
+        return
+    child = subprocess.Popen([helper("users"), "64"], stdout=subprocess.PIPE)
+    try:
+        child.stdout.readline()
+        held = ac_bytes(child.pid)[0]
+        seen = [rows(ps("--exact", str(child.pid)), "total")[0] for _ in range(60)]
+        tap.equal({t["committed_bytes"] for t in seen}, {held}, "what is held is told, whoever of its users ends")
+        tap.equal({t["address_spaces"] for t in seen}, {1}, "as one address space")
+        tap.ok(child.poll() is None, "and there were users to end", child.returncode)
+    finally:
+        child.kill()
+        child.wait()
+
+
 def check_filesystems(tap):
     """tmpfs in a mount namespace of its own: one with a limit, one without, one hidden by another mount."""
     with tempfile.TemporaryDirectory() as folder:
@@ -298,7 +316,8 @@ def check_vanishing(tap):
 
 def main():
     tap = Tap()
-    for check in (check_exact, check_error_of_counters, check_known, check_host, check_shared_space, check_filesystems, check_selection,
+    for check in (check_exact, check_error_of_counters, check_known, check_host, check_shared_space, check_lower_ids,
+                  check_filesystems, check_selection,
                   check_stacks, check_unprivileged, check_crowd, check_vanishing):
         tap.guarded(check)
     tap.done()
