@@ -310,13 +310,26 @@ static int copy_and_end(void *arg)
 	return (int)syscall(SYS_exit, 0);
 }
 
+static volatile pid_t other[OTHERS]; /* 0 when it has left its stack */
+
 static void make_others(void)
 {
 	static char stack[OTHERS][STACK] __attribute__((aligned(16)));
 
 	control->turn++;
-	for (uintptr_t i = 0; i < OTHERS; i++)
-		clone(wait_at_gate, stack[i] + STACK, CLONE_VM | SIGCHLD, (void *)(control->turn * OTHERS + i));
+	for (uintptr_t i = 0; i < OTHERS; i++) {
+		other[i] = 1;
+		if (clone(wait_at_gate, stack[i] + STACK, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD,
+			  (void *)(control->turn * OTHERS + i), NULL, NULL, &other[i]) < 0)
+			other[i] = 0;
+	}
+}
+
+static void await_others(void)
+{
+	for (int i = 0; i < OTHERS; i++)
+		while (other[i])
+			sched_yield();
 }
 
 static long lead(enum race race)
@@ -376,6 +389,7 @@ static void turns_of(enum race race, const char *name)
 			kill((pid_t)ret, SIGKILL);
 			waitpid((pid_t)ret, NULL, 0);
 		}
+		await_others();
 		munmap(PLACE, block);
 		if (race == KEYED && control->have)
 			shmctl(segment(block), IPC_RMID, NULL);
