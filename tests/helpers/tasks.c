@@ -730,6 +730,22 @@ static void undumpable(void)
 	check(got > limit / 2, "and gets what fits (%lu MiB)", got / MIB);
 }
 
+/* As a compiler at run time does: what it has written becomes read-only, and writable again. */
+static void toggled(void)
+{
+	long at = map_raw(8 * MIB);
+	int i, bad = 0;
+
+	raw6(SYS_mmap, 0, 16 * limit, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (i = 0; i < 3000; i++) {
+		bad += raw3(SYS_mprotect, at, 8 * MIB, PROT_READ) != 0;
+		bad += raw3(SYS_mprotect, at, 8 * MIB, PROT_READ | PROT_WRITE) != 0;
+	}
+	check(!bad, "memory is made read-only and writable again");
+	raw2(SYS_munmap, map_raw(limit / 4), limit / 4);
+	hold("after");
+}
+
 static const struct task {
 	const char *name;
 	void (*fn)(void);
@@ -758,6 +774,7 @@ static const struct task {
 	{ "twins", twins },
 	{ "new-pids", new_pids },
 	{ "undumpable", undumpable },
+	{ "toggled", toggled },
 };
 
 int main(int argc, char **argv)

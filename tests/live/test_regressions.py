@@ -10,7 +10,8 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from surety import MIB, Job, Tap, compare, ends_within_limit, helper, need_live, remove_segments, run, symbols  # noqa: E402
+from surety import (MIB, Job, Tap, compare, ends_within_limit, helper, need_live, program_lines,  # noqa: E402
+                    remove_segments, run, symbols)
 
 LIMIT = 128
 
@@ -118,6 +119,17 @@ def exec_in_flight(tap):
         ends_within_limit(tap, job, "exec in flight", limit, 100)
 
 
+def peak_of_toggled(tap):
+    """Memory that is made read-only and writable again, again and again, is in the peak once."""
+    with Job([helper("tasks"), "toggled", str(LIMIT)], "%dM" % LIMIT) as job:
+        for line in program_lines(tap, job, 30):
+            figures = job.status()
+            held = figures["Committed_AS"] + LIMIT * MIB // 4
+            tap.ok(held <= figures["Peak"] < held + MIB, "toggled: the peak is what was held", figures)
+            job.say()
+        tap.equal(job.finish().rc, 0, "toggled: exit status")
+
+
 def modes(tap):
     """In modes 0 and 1 the group is counted but hardly refused."""
     scenario = helper("scenario")
@@ -202,6 +214,7 @@ def main():
     tap.guarded(one_report)
     tap.guarded(exec_big)
     tap.guarded(exec_in_flight)
+    tap.guarded(peak_of_toggled)
     tap.guarded(modes)
     tap.guarded(unprivileged)
     tap.guarded(shared_huge)

@@ -54,8 +54,11 @@ struct space {
 	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */
 	uint64_t counted_sticky; /* sticky as it was counted, while nothing is added */
 	uint64_t counted_kept; /* sticky and forced then */
-	bool steady;          /* the last looks for a peak found the same */
-	uint64_t steady_data;
+	uint64_t peak_ms; /* since when sticky has been doubtful; 0: it is not, or was counted just now */
+	bool steady;          /* the last looks for a peak found the same, */
+	uint64_t steady_data; /* which was this, */
+	enum operation steady_op; /* at this call, */
+	uint64_t steady_pages;    /* which asked for so much */
 	bool unreadable; /* its smaps is denied to us: data + sticky is all there is */
 	uint64_t start_stack, start_brk; /* tell one exec from the next; 0 unknown */
 	uint64_t brk;                    /* last break that was granted; 0 unknown */

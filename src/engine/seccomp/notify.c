@@ -187,7 +187,7 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 		recorder_request(&ask, false);
 	/* What an execve may need, and what may be in two places, is more than is
 	 * there: the next look shows which. */
-	firm = ask.flight != FLIGHT_EXEC && !ask.sticky && vault_look_for_peak(&ask);
+	firm = ask.flight != FLIGHT_EXEC && ask.charge.pages && !ask.sticky && vault_look_for_peak(&ask);
 	ask_granted(&ask);
 	ledger_count_charge(g->ledger);
 	if (firm)

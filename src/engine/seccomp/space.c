@@ -18,6 +18,8 @@
 #include "sys/clock.h"
 #include "sys/procfs.h"
 
+enum { STICKY_OF_LOADING = 256 }; /* pages: of the libraries of a process */
+
 struct space *space_new(struct group *g, struct proc *p)
 {
 	struct space *s = calloc(1, sizeof(*s));
@@ -95,11 +97,20 @@ uint64_t space_kernel_pages(const struct space *s)
 	return larger(parts(s), s->exec_image);
 }
 
+/* A program that makes memory read-only and writable again has it in data and in
+ * sticky.  The little that a loader makes read-only stays so. */
+static uint64_t sticky_uncounted(const struct space *s)
+{
+	uint64_t pages = over(s->sticky, s->counted_sticky);
+
+	return pages > STICKY_OF_LOADING ? pages : 0;
+}
+
 /* A call that was in flight when its space was looked at may be in both figures;
  * so is an image beside the one that has replaced it. */
 uint64_t space_doubtful_pages(const struct space *s)
 {
-	return s->looked_inflight + s->exposed + s->replaced + over(s->exec_image, parts(s));
+	return s->looked_inflight + s->exposed + s->replaced + sticky_uncounted(s) + over(s->exec_image, parts(s));
 }
 
 void space_post(struct space *s)
@@ -394,6 +405,19 @@ bool space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 	s->counted_kept = s->sticky + s->forced;
 	space_post(s);
 	return true;
+}
+
+void space_look_for_peak(struct group *g, struct space *s, uint64_t now_ms)
+{
+	space_look(g, s);
+	if (!sticky_uncounted(s) || s->exact_only)
+		return;
+	if (s->peak_ms && now_ms - s->peak_ms >= COUNT_HOLDS_MS) {
+		space_count(g, s, NULL, NULL);
+		s->peak_ms = 0;
+	}
+	if (!s->peak_ms)
+		s->peak_ms = now_ms;
 }
 
 bool space_counted_lately(const struct space *s)

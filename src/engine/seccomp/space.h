@@ -28,6 +28,9 @@ uint64_t space_doubtful_pages(const struct space *s);
 void space_add_flight(struct space *s, struct task *t);
 uint64_t space_remove_flight(struct space *s, const struct task *t);
 
+/* space_look(), and a count where what was made read-only has been doubtful for a while. */
+void space_look_for_peak(struct group *g, struct space *s, uint64_t now_ms);
+
 /* Writes the sum of the parts to the ledger, after any of them changed. */
 void space_post(struct space *s);
 

@@ -238,11 +238,13 @@ bool vault_look_for_peak(struct ask *ask)
 		return false;
 	}
 	if (!s->exact_only && (s->landed || s->image_unsure)) {
-		if (s->steady && group_coin(g))
+		if (s->steady && s->steady_op == ask->op && s->steady_pages == ask->charge.pages && group_coin(g))
 			return false;
-		space_look(g, s);
+		space_look_for_peak(g, s, ask->t->seen_ms);
 		s->steady = s->data == s->steady_data;
 		s->steady_data = s->data;
+		s->steady_op = ask->op;
+		s->steady_pages = ask->charge.pages;
 	}
 	if (ledger->committed + ask->charge.pages <= ledger->peak || (g->nr_procs == 1 && LIST_EMPTY(&g->promises)))
 		return true;
@@ -254,6 +256,6 @@ bool vault_look_for_peak(struct ask *ask)
 		promise_discover(g);
 	LIST_FOREACH(s, &g->spaces, entry)
 		if (!s->exact_only && s != ask->t->proc->space)
-			space_look(g, s);
+			space_look_for_peak(g, s, ask->t->seen_ms);
 	return true;
 }

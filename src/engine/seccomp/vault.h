@@ -24,9 +24,9 @@ void vault_count(struct group *g, const struct task *self);
 
 /* Keeps the peak true at O(1) a grant: where the bound would set a new one, the
  * caller is looked at, and everybody once in as many grants as there are address
- * spaces.  A caller in a steady loop, whose counters are the same at each look, is
- * looked at every other time, by chance so that no rhythm hides from it.  Returns
- * whether the bound, with this request, is fit to be a peak. */
+ * spaces.  A caller in a steady loop, whose counters are the same at each look and
+ * which asks for the same again, is looked at every other time, by chance so that no
+ * rhythm hides from it.  Returns whether the bound, with this request, is fit to be a peak. */
 bool vault_look_for_peak(struct ask *ask);
 
 /* Raises the peaks to what is there now.  The needed peak is what a limit must
