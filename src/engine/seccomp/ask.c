@@ -204,7 +204,8 @@ void ask_granted(struct ask *ask)
 	if (ask->flight == FLIGHT_RESERVE && !ask->reserve)
 		ask->flight = FLIGHT_NONE; /* its descriptor has gone: the call will fail */
 	if (ask->flight == FLIGHT_FORK) {
-		ask->t->promise = promise_new(g, ask->t, ask->fork_pages, ask->charge.pages, ask->t->flight_most);
+		ask->t->promise = promise_new(g, ask->t, ask->child_of ? ask->child_of : ask->t->proc->pid, ask->fork_pages,
+					      ask->charge.pages, ask->t->flight_most);
 		if (!ask->t->promise)
 			ask->flight = FLIGHT_SPACE; /* no memory of our own: the parent carries it */
 		else

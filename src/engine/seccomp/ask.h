@@ -42,6 +42,7 @@ struct ask {
 	uint64_t mapped_pages;  /* of it, mapped shared in the group, with these */
 	uint64_t brk;           /* the break after a grant */
 	struct space *forced;   /* that a poke copies a page in */
+	pid_t child_of;         /* whose child a fork makes, where it is not the caller's (CLONE_PARENT); 0 */
 	uint64_t fork_pages;    /* what the kernel will charge the fork */
 	uint64_t exec_pages;    /* all that the new image needs; given, or to be found */
 	bool cold;              /* the program has to be read first, see slow.h */

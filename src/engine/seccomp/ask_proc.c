@@ -75,8 +75,14 @@ bool ask_root(struct ask *ask)
 
 static bool ask_clone_flags(struct ask *ask, uint64_t flags)
 {
+	struct task_stat st;
+
 	ask->g->programs.roots_vary |= (flags & CLONE_NEWNS) != 0;
-	return flags & CLONE_VM ? false : ask_fork(ask);
+	if (flags & CLONE_VM)
+		return false;
+	if (flags & CLONE_PARENT && task_stat_read(ask->t->tid, &st) == 0 && st.ppid != ask->g->supervisor)
+		ask->child_of = st.ppid; /* ours are those whose parents have ended, too */
+	return ask_fork(ask);
 }
 
 bool ask_clone(struct ask *ask)

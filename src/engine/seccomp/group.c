@@ -259,6 +259,7 @@ static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
 	if (!promise && g->forks)
 		promise = promise_of_orphan(g);
 	if (!promise) {
+		g->promises_doubtful = !LIST_EMPTY(&g->promises);
 		space_count(g, s, NULL, NULL);
 		return true;
 	}

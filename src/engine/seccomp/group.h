@@ -183,6 +183,7 @@ struct group {
 	int fd_max;            /* RLIMIT_NOFILE */
 
 	LIST_HEAD(, promise) promises;
+	bool promises_doubtful; /* the child of one may have been counted already */
 	struct ledger_holder promised; /* sum over promises */
 
 	LIST_HEAD(, object) objects;

@@ -88,14 +88,15 @@ static uint64_t sticky_in_flight(const struct space *s)
 	return pages;
 }
 
-struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged, uint64_t most)
+struct promise *promise_new(struct group *g, struct task *t, pid_t parent, uint64_t pages, uint64_t charged,
+			    uint64_t most)
 {
 	const struct space *s = t->proc->space;
 	struct promise *promise = calloc(1, sizeof(*promise)), *other;
 
 	if (!promise)
 		return NULL;
-	promise->parent = t->proc->pid;
+	promise->parent = parent;
 	promise->task = t;
 	promise->pages = pages;
 	promise->charged = charged;
@@ -122,26 +123,49 @@ struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uin
 	return promise;
 }
 
+static bool is_orphan(struct group *g, const struct promise *promise)
+{
+	const struct proc *parent = group_find_proc(g, promise->parent);
+
+	return !parent || group_proc_ended(parent);
+}
+
+/* A child of PARENT may have been another's, which has ended since. */
+static bool may_be_of(struct group *g, const struct promise *promise, pid_t parent)
+{
+	return promise->parent == parent || (!g->forks && is_orphan(g, promise));
+}
+
+/* Of several it is the smallest: whoever's it was, what stays is enough for the
+ * children that are still to be seen.  Families keep theirs in order. */
 struct promise *promise_of(struct group *g, pid_t parent)
 {
-	struct promise *promise, *oldest = NULL;
+	struct promise *promise, *ret = NULL;
+	bool any = false;
 
-	LIST_FOREACH(promise, &g->promises, entry)
-		if (promise->parent == parent)
-			oldest = promise;
-	return oldest;
+	LIST_FOREACH(promise, &g->promises, entry) {
+		if (!may_be_of(g, promise, parent))
+			continue;
+		any |= promise->parent == parent;
+		if (!ret || g->forks || promise->pages < ret->pages)
+			ret = promise;
+	}
+	if (!any)
+		return NULL;
+	for (int i = 0; i < 2 && !g->forks; i++) /* the second time all have what any has */
+		LIST_FOREACH(promise, &g->promises, entry)
+			if (promise != ret && may_be_of(g, promise, parent))
+				mix(promise, ret);
+	return ret;
 }
 
 struct promise *promise_of_orphan(struct group *g)
 {
 	struct promise *promise, *oldest = NULL;
 
-	LIST_FOREACH(promise, &g->promises, entry) {
-		const struct proc *parent = promise->kin ? group_find_proc(g, promise->parent) : NULL;
-
-		if (promise->kin && (!parent || group_proc_ended(parent)))
+	LIST_FOREACH(promise, &g->promises, entry)
+		if (promise->kin && is_orphan(g, promise))
 			oldest = promise;
-	}
 	return oldest;
 }
 
@@ -153,6 +177,7 @@ void promise_drop(struct group *g, struct promise *promise)
 		recorder_fork_gone(g, promise);
 	ledger_set(&g->promised, g->promised.pages - promise->charged);
 	LIST_REMOVE(promise, entry);
+	g->promises_doubtful &= !LIST_EMPTY(&g->promises);
 	if (promise->kin)
 		family_child_lost(g, promise->kin, promise->charged);
 	free(promise);

@@ -12,9 +12,11 @@
 
 #include "engine/seccomp/group.h"
 
-/* A fork by T that the kernel charges PAGES, and the group CHARGED; NULL without
- * memory.  MOST: what it may charge, should more be copied than was found to be. */
-struct promise *promise_new(struct group *g, struct task *t, uint64_t pages, uint64_t charged, uint64_t most);
+/* A fork by T of a child of PARENT that the kernel charges PAGES, and the group
+ * CHARGED; NULL without memory.  MOST: what it may charge, should more be copied than
+ * was found to be. */
+struct promise *promise_new(struct group *g, struct task *t, pid_t parent, uint64_t pages, uint64_t charged,
+			    uint64_t most);
 
 /* How many copies of T's address space other threads may be making: what T is
  * granted may be in each. */
@@ -24,7 +26,8 @@ uint64_t promise_copies(const struct group *g, const struct task *t);
  * thread copies its address space.  So is a change of the break (0, 0). */
 void promise_add(struct group *g, const struct task *t, uint64_t pages, uint64_t sticky);
 
-/* The oldest promise made to PARENT, or NULL. */
+/* The promise that a new child of PARENT takes, or NULL: of several that it may be the
+ * smallest, under a fork policy the oldest. */
 struct promise *promise_of(struct group *g, pid_t parent);
 
 /* The oldest promise under a fork policy to a parent that has ended, or NULL: that

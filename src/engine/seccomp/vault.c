@@ -54,7 +54,7 @@ void vault_note_needed(struct group *g)
 		return;
 	doubtful = g->objects_netted + g->objects_unfound;
 	LIST_FOREACH(promise, &g->promises, entry)
-		doubtful += promise->netted;
+		doubtful += g->promises_doubtful ? promise->charged : promise->netted;
 	LIST_FOREACH(s, &g->spaces, entry)
 		doubtful += space_doubtful_pages(s);
 	ledger_note_peak(g->ledger, doubtful);

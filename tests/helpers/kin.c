@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kin NAME LIMIT_MIB: children that may be taken for others.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "check.h"
+
+static unsigned long limit;
+
+static long map_raw(unsigned long len)
+{
+	return raw6(SYS_mmap, 0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* A child of one that has ended is ours, and is not the one that we have made. */
+static void inherited(void)
+{
+	pid_t parent, child = 0;
+	int go[2], there[2];
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (pipe(go) || pipe(there))
+		_exit(5);
+	parent = fork();
+	if (parent == 0) {
+		map_raw(limit / 10 * 4);
+		if (read(go[0], &child, 1) == 1 && fork() == 0) {
+			child = getpid();
+			if (write(there[1], &child, sizeof(child)) < 0)
+				raw_exit(6);
+			for (;;)
+				raw0(SYS_pause);
+		}
+		raw_exit(0);
+	}
+	child = fork();
+	if (child == 0)
+		raw_exit(0);
+	waitpid(child, NULL, 0);
+	check(write(go[1], "", 1) == 1 && waitpid(parent, NULL, 0) == parent &&
+	      read(there[0], &child, sizeof(child)) > 0, "a child is inherited");
+	check(map_raw(limit / 10 * 7) == -ENOMEM, "what it holds is not given away");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	hold("after");
+}
+
+/* The second child is seen first, and is smaller than the first. */
+static void shrunk(void)
+{
+	long at = map_raw(limit / 10 * 4), p;
+	pid_t first = fork(), second;
+	int there[2];
+	char c;
+
+	if (pipe(there))
+		_exit(5);
+	if (first == 0)
+		for (;;)
+			raw0(SYS_pause);
+	raw2(SYS_munmap, at, limit / 10 * 4);
+	second = fork();
+	if (second == 0) {
+		map_raw(PAGE);
+		c = (char)write(there[1], "", 1);
+		for (;;)
+			raw0(SYS_pause);
+	}
+	check(first > 0 && second > 0 && read(there[0], &c, 1) == 1, "two children");
+	p = map_raw(limit / 10 * 7);
+	check(p == -ENOMEM, "what the first holds is not given away");
+	kill(first, SIGKILL);
+	kill(second, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	hold("after");
+}
+
+/* CLONE_PARENT: the child is its maker's sibling. */
+static void siblings(void)
+{
+	pid_t pid = fork();
+	long at, sibling;
+	int i;
+
+	if (pid == 0) {
+		at = map_raw(limit / 4);
+		for (i = 0; i < 20 && !raw_failed(at); i++) {
+			sibling = raw5(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+			if (sibling == 0) {
+				map_raw(PAGE);
+				raw_exit(0);
+			}
+			usleep(2000);
+		}
+		raw_exit(0);
+	}
+	for (i = 0; waitpid(-1, NULL, 0) > 0; i++)
+		;
+	check(i == 21, "%d children", i);
+	hold("after");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		return 2;
+	limit = strtoul(argv[2], NULL, 10) * MIB;
+	grow_stack();
+	if (!strcmp(argv[1], "inherited"))
+		inherited();
+	else if (!strcmp(argv[1], "shrunk"))
+		shrunk();
+	else
+		siblings();
+	return check_failed;
+}
