@@ -199,8 +199,8 @@ void ask_granted(struct ask *ask)
 									: ask->charge.pages;
 	ask->t->flight_program = ask->program;
 	ask->t->flight_image = ask->exec_pages + ask->exec_args;
-	ask->t->flight_dev = ask->reserve ? ask->reserve->dev : ask->object_dev;
-	ask->t->flight_ino = ask->reserve ? ask->reserve->ino : ask->object_ino;
+	ask->t->flight_dev = ask->object_dev;
+	ask->t->flight_ino = ask->object_ino;
 	if (ask->flight == FLIGHT_RESERVE && !ask->reserve)
 		ask->flight = FLIGHT_NONE; /* its descriptor has gone: the call will fail */
 	if (ask->flight == FLIGHT_FORK) {

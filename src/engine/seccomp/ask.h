@@ -34,7 +34,7 @@ struct ask {
 	uint64_t sum;           /* refine's running total */
 	uint64_t hole_pages;    /* of the range that nothing is mapped at, where another thread may map something */
 	uint64_t largest;       /* of the requests that the kernel makes of it, one a mapping; 0: it is one */
-	uint64_t object_dev, object_ino; /* that fallocate fills, or mremap maps more of; 0 */
+	uint64_t object_dev, object_ino; /* that is filled, mapped or resized; 0 */
 	struct object *reserve; /* whose holes are to be reserved */
 	int reserve_fd;         /* the caller's, of it; -1: it is the object of these numbers */
 	uint64_t size_pages;    /* its size */

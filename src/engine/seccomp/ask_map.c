@@ -340,29 +340,30 @@ static uint64_t remap_more(const struct ask *ask)
 	return over(bytes_to_pages(ask->arg[2]), ask->arg[3] & MREMAP_DONTUNMAP ? 0 : old);
 }
 
-/* More of a memfd or tmpfs file is mapped: its holes can be filled by faults. */
-static bool ask_remap_reserve(struct ask *ask, const struct vma *vma)
+/* MORE pages of a memfd or tmpfs file are mapped: its holes can be filled by faults. */
+static bool ask_remap_reserve(struct ask *ask, const struct vma *vma, uint64_t more)
 {
-	struct object *obj = object_of_vma(ask->g, ask->t->tid, vma);
+	struct object *obj = more ? object_of_vma(ask->g, ask->t->tid, vma) : NULL;
 
 	if (!obj)
 		return false;
-	ask_holes(ask, obj, -1, obj->size_pages, remap_more(ask));
+	ask_holes(ask, obj, -1, obj->size_pages, more);
 	ask->op = OP_MREMAP;
 	return true;
 }
 
 bool ask_mremap(struct ask *ask)
 {
+	uint64_t more = ask->g->has_shmem ? remap_more(ask) : 0;
 	struct vma vma = { 0 };
 	bool known;
 
 	ask->op = OP_MREMAP;
 	ask->flight = FLIGHT_SPACE; /* also where it asks for nothing: who reads the mappings may miss one that moves */
 	ask->charge = rules_mremap(mode_of(ask), NULL, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
-	known = (ask->charge.pages || (ask->g->has_shmem && remap_more(ask))) && find_vma(ask, &vma);
+	known = (ask->charge.pages || more) && find_vma(ask, &vma);
 	if (vma.flags & VMA_SHARED) {
-		if (ask->g->has_shmem && remap_more(ask) && ask_remap_reserve(ask, &vma))
+		if (ask_remap_reserve(ask, &vma, more))
 			return true;
 		ask->charge.pages = 0; /* the object holds the charge, and does not grow */
 	}

@@ -57,6 +57,8 @@ static void sum_holes(struct ask *ask)
 	struct object *obj = ask->reserve;
 	uint64_t holes;
 
+	ask->object_dev = obj->dev;
+	ask->object_ino = obj->ino;
 	ask->mapped_pages = obj->mapped_pages + ask->maps_pages;
 	holes = object_holes(obj, ask->size_pages, ask->mapped_pages);
 	ask->charge.pages = holes > obj->reserved ? holes - obj->reserved : 0;
@@ -82,8 +84,6 @@ void ask_holes(struct ask *ask, struct object *obj, int fd, uint64_t size_pages,
 	ask->reserve_fd = fd;
 	ask->size_pages = size_pages;
 	ask->maps_pages = maps_pages;
-	ask->object_dev = obj->dev;
-	ask->object_ino = obj->ino;
 	ask->op = OP_SHMEM;
 	ask->charge = (struct charge){ .holder = HOLDER_OBJECT, .rule = RULE_SHMEM_RESERVE };
 	ask->flight = FLIGHT_RESERVE;

@@ -54,7 +54,7 @@ struct space {
 	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */
 	uint64_t counted_sticky; /* sticky as it was counted, while nothing is added */
 	uint64_t counted_kept; /* sticky and forced then */
-	uint64_t peak_ms; /* since when sticky has been doubtful; 0: it is not, or was counted just now */
+	uint64_t peak_ms; /* when sticky was first doubtful, or last counted for that; 0: never yet */
 	bool steady;          /* the last looks for a peak found the same, */
 	uint64_t steady_data; /* which was this, */
 	enum operation steady_op; /* at this call, */

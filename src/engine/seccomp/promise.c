@@ -141,18 +141,20 @@ static bool may_be_of(struct group *g, const struct promise *promise, pid_t pare
 struct promise *promise_of(struct group *g, pid_t parent)
 {
 	struct promise *promise, *ret = NULL;
+	uint32_t nr = 0;
 	bool any = false;
 
 	LIST_FOREACH(promise, &g->promises, entry) {
 		if (!may_be_of(g, promise, parent))
 			continue;
+		nr++;
 		any |= promise->parent == parent;
 		if (!ret || g->forks || promise->pages < ret->pages)
 			ret = promise;
 	}
 	if (!any)
 		return NULL;
-	for (int i = 0; i < 2 && !g->forks; i++) /* the second time all have what any has */
+	for (int i = 0; i < 2 && nr > 1 && !g->forks; i++) /* the second time all have what any has */
 		LIST_FOREACH(promise, &g->promises, entry)
 			if (promise != ret && may_be_of(g, promise, parent))
 				mix(promise, ret);
@@ -207,13 +209,15 @@ void promise_keep(struct group *g, struct promise *promise, struct space *s)
 
 /* Processes whose children are still to be looked at.  One file is open at a
  * time, however deep the tree is. */
+struct pids {
+	pid_t *pid;
+	size_t nr, room;
+};
+
 struct search {
 	struct group *g;
 	pid_t parent; /* of those that are found now */
-	pid_t *todo;
-	size_t nr, room;
-	pid_t *before; /* what the last search had there */
-	size_t nr_before, room_before;
+	struct pids todo, before; /* before: what the last search had there */
 	bool found;
 	bool unsure; /* something could not be read: there may be more */
 };
@@ -243,18 +247,19 @@ static void search_adopt(struct search *search, pid_t pid, pid_t ppid)
 static int search_child(void *ctx, pid_t pid)
 {
 	struct search *search = ctx;
+	struct pids *todo = &search->todo;
 
 	search_adopt(search, pid, search->parent);
-	if (search->nr == search->room) {
-		size_t room = search->room ? 2 * search->room : 64;
-		pid_t *more = realloc(search->todo, room * sizeof(*more));
+	if (todo->nr == todo->room) {
+		size_t room = todo->room ? 2 * todo->room : 64;
+		pid_t *more = realloc(todo->pid, room * sizeof(*more));
 
 		if (!more)
 			return -ENOMEM;
-		search->todo = more;
-		search->room = room;
+		todo->pid = more;
+		todo->room = room;
 	}
-	search->todo[search->nr++] = pid;
+	todo->pid[todo->nr++] = pid;
 	return 0;
 }
 
@@ -270,8 +275,8 @@ static void search_children_of(struct search *search, pid_t parent)
 static void search_tree(struct search *search)
 {
 	search_children_of(search, search->g->supervisor);
-	for (size_t i = 0; i < search->nr; i++)
-		search_children_of(search, search->todo[i]);
+	for (size_t i = 0; i < search->todo.nr; i++)
+		search_children_of(search, search->todo.pid[i]);
 }
 
 /* KERNEL without CONFIG_PROC_CHILDREN: every process of the host is asked for
@@ -306,15 +311,11 @@ static int search_process(void *ctx, pid_t pid)
 
 static void search_all(struct search *search)
 {
-	pid_t *before = search->before;
-	size_t room = search->room_before;
+	struct pids before = search->before;
 
 	search->before = search->todo;
-	search->nr_before = search->nr;
-	search->room_before = search->room;
 	search->todo = before;
-	search->nr = 0;
-	search->room = room;
+	search->todo.nr = 0;
 	search->found = search->unsure = false;
 	if (children_listed(search->g->supervisor))
 		search_tree(search);
@@ -322,10 +323,9 @@ static void search_all(struct search *search)
 		search->unsure = process_list(search_process, search) < 0;
 }
 
-static bool saw_the_same(const struct search *search)
+static bool are_equal(const struct pids *a, const struct pids *b)
 {
-	return search->nr == search->nr_before &&
-	       (search->nr == 0 || memcmp(search->todo, search->before, search->nr * sizeof(*search->todo)) == 0);
+	return a->nr == b->nr && (a->nr == 0 || memcmp(a->pid, b->pid, a->nr * sizeof(*a->pid)) == 0);
 }
 
 static bool may_be_given_up(const struct group *g)
@@ -346,11 +346,11 @@ void promise_discover(struct group *g)
 
 	for (int i = 0; i < SEARCHES && again; i++) {
 		search_all(&search);
-		sure = i > 0 && !search.found && !search.unsure && saw_the_same(&search);
+		sure = i > 0 && !search.found && !search.unsure && are_equal(&search.todo, &search.before);
 		again = search.found || (!sure && may_be_given_up(g));
 	}
-	free(search.todo);
-	free(search.before);
+	free(search.todo.pid);
+	free(search.before.pid);
 	if (!sure)
 		return;
 	for (promise = LIST_FIRST(&g->promises); promise; promise = next) {

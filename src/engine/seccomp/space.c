@@ -412,12 +412,11 @@ void space_look_for_peak(struct group *g, struct space *s, uint64_t now_ms)
 	space_look(g, s);
 	if (!sticky_uncounted(s) || s->exact_only)
 		return;
-	if (s->peak_ms && now_ms - s->peak_ms >= COUNT_HOLDS_MS) {
+	if (s->peak_ms && now_ms - s->peak_ms < COUNT_HOLDS_MS)
+		return;
+	if (s->peak_ms)
 		space_count(g, s, NULL, NULL);
-		s->peak_ms = 0;
-	}
-	if (!s->peak_ms)
-		s->peak_ms = now_ms;
+	s->peak_ms = now_ms;
 }
 
 bool space_counted_lately(const struct space *s)
