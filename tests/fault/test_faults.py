@@ -103,6 +103,22 @@ def killed(tap):
                "\n".join(wrong.get(which, [])))
 
 
+def mortals(tap):
+    """Who is killed while its call is decided.  Freed memory is overwritten: its use shows."""
+    env = dict(os.environ, MALLOC_PERTURB_="165")
+    for kind in ("maps", "forks", "execs", "shared", "threads"):
+        script = '"$0" "$@"; echo "ended $?"; read line'
+        with Job(["bash", "-c", script, helper("mortals"), kind, "1.5"], "64M", report=False, env=env,
+                 opts=["--report", "/dev/null"]) as job:
+            line = job.line(30)
+            said = job.audit() if line == "ended 0" else None
+            if said:
+                job.say()
+            r = job.finish(timeout=20)
+        tap.ok(said and r.rc == 0, "%s: callers are killed" % kind, "%s\n%s" % (line, r))
+        tap.ok(said and said[0] == 0, "%s: what is left is counted exactly" % kind, said and said[1])
+
+
 def at_once(tap):
     """The command dies with the supervisor even where it never makes a call."""
     for which in ("guard", "supervisor"):
@@ -264,7 +280,7 @@ def main():
     os.umask(stat.S_IWGRP | stat.S_IWOTH)
     tap = Tap()
     for test in (signals, commands, too_small, nested, report_places, input_output, names, summary, daemon,
-                 few_descriptors, at_once, killed):
+                 few_descriptors, at_once, killed, mortals):
         tap.guarded(test)
     tap.done()
 

@@ -322,43 +322,45 @@ static bool has_grown(struct group *g, const struct task *t)
 	return s->data == t->flight_base + t->flight_pages; /* a stack that had grown is not taken for it */
 }
 
-static void settle(struct group *g, struct task *t, int *looks_left)
+/* Lands the call of T and returns true, or leaves it. */
+static bool settle(struct group *g, struct task *t, int *looks_left)
 {
 	const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_US * 1000L };
 
 	for (int look = 0; !has_grown(g, t) && !out_of_call(t, look); look++) {
 		if (*looks_left == 0)
-			return;
+			return false;
 		(*looks_left)--;
 		nanosleep(&pause, NULL);
 	}
 	flight_land(g, t);
+	return true;
+}
+
+static bool settle_seen(struct group *g, struct task *t, int *looks_left)
+{
+	(void)looks_left;
+	if (!has_grown(g, t) && !out_of_call(t, 0))
+		return false;
+	flight_land(g, t);
+	return true;
 }
 
 /* FN lands a task's call or leaves it.  An execve that lands lets threads be
- * forgotten: then the list is begun anew. */
-static void for_each_flight(struct group *g, const struct task *self, void (*fn)(struct group *, struct task *, int *),
+ * forgotten, the task itself too: then the list is begun anew. */
+static void for_each_flight(struct group *g, const struct task *self, bool (*fn)(struct group *, struct task *, int *),
 			    int *looks_left)
 {
 	for (int i = 0; i < PID_BUCKETS; i++) {
 		struct task *t = LIST_FIRST(&g->tasks[i]);
 
 		while (t) {
-			if (t == self || t->flight == FLIGHT_NONE) {
+			if (t != self && t->flight != FLIGHT_NONE && fn(g, t, looks_left))
+				t = LIST_FIRST(&g->tasks[i]);
+			else
 				t = LIST_NEXT(t, hash);
-				continue;
-			}
-			fn(g, t, looks_left);
-			t = t->flight == FLIGHT_NONE ? LIST_FIRST(&g->tasks[i]) : LIST_NEXT(t, hash);
 		}
 	}
-}
-
-static void settle_seen(struct group *g, struct task *t, int *looks_left)
-{
-	(void)looks_left;
-	if (has_grown(g, t) || out_of_call(t, 0))
-		flight_land(g, t);
 }
 
 void flight_settle_seen(struct group *g, const struct task *self)

@@ -346,7 +346,7 @@ void group_prune_tasks(struct group *g, struct proc *p)
 	for (t = LIST_FIRST(&p->tasks); t; t = next) {
 		next = LIST_NEXT(t, in_proc);
 		/* Who is in execve may go by the leader's id by now. */
-		if (!t->live && t->flight != FLIGHT_EXEC)
+		if (!t->live && t->flight != FLIGHT_EXEC && t != g->caller)
 			drop_task(g, t);
 		else
 			t->live = false;
@@ -430,6 +430,12 @@ struct task *group_task(struct group *g, pid_t tid, uint64_t id)
 	return t;
 }
 
+static void drop_if_ended(struct group *g, struct proc *p)
+{
+	if ((!g->caller || g->caller->proc != p) && group_proc_ended(p))
+		group_drop_proc(g, p);
+}
+
 /* Processes that there was no descriptor for are asked one by one. */
 static void reap_unwatched(struct group *g)
 {
@@ -438,8 +444,8 @@ static void reap_unwatched(struct group *g)
 	for (int i = 0; i < PID_BUCKETS; i++) {
 		for (p = LIST_FIRST(&g->procs[i]); p; p = next) {
 			next = LIST_NEXT(p, hash);
-			if (p->pidfd < 0 && group_proc_ended(p))
-				group_drop_proc(g, p);
+			if (p->pidfd < 0)
+				drop_if_ended(g, p);
 		}
 	}
 }
@@ -454,8 +460,8 @@ void group_reap(struct group *g)
 		for (int i = 0; i < n; i++) {
 			struct proc *p = bucket_find_proc(g, (pid_t)ev[i].data.u64);
 
-			if (p && group_proc_ended(p))
-				group_drop_proc(g, p);
+			if (p)
+				drop_if_ended(g, p);
 		}
 	} while (n == REAP_BATCH);
 	if (g->nr_unwatched)

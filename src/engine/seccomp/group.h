@@ -178,6 +178,7 @@ struct group {
 	LIST_HEAD(, proc) procs[PID_BUCKETS];
 	LIST_HEAD(, task) tasks[PID_BUCKETS];
 	LIST_HEAD(, space) spaces;
+	const struct task *caller; /* whose call is being decided, or NULL: it is kept, ended or not */
 	uint32_t nr_procs;
 	uint32_t nr_unwatched; /* of these, without a pidfd */
 	int fd_max;            /* RLIMIT_NOFILE */
@@ -237,14 +238,14 @@ void group_drop_proc(struct group *g, struct proc *p);
  * counts.  Returns 0 or -errno. */
 int group_adopt_main(struct group *g, pid_t pid);
 
-/* Drops the processes that have ended; never waits.  It is done before a
- * refusal, a count and a look at everybody, and when there are many more. */
+/* Drops the processes that have ended, but for the caller's; never waits.  It is done
+ * before a refusal, a count and a look at everybody, and when there are many more. */
 void group_reap(struct group *g);
 
 /* Whether no task of the group is left.  Without the lock. */
 bool group_hung_up(const struct group *g);
 
-/* Threads of P that have ended are forgotten. */
+/* Threads of P that have ended are forgotten, but for the caller. */
 void group_prune_tasks(struct group *g, struct proc *p);
 
 #endif

@@ -147,20 +147,14 @@ static void go_on(const struct listener *l, const struct seccomp_notif *req, boo
 		(void)listener_continue(l, req->id);
 }
 
-/* EXEC_PAGES: what the program of an execve needs, when it has been read. */
-static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t exec_pages)
+/* T, and its process, are the group's while this goes on: it may be killed meanwhile. */
+static void handle_of(struct notifier *n, struct task *t, const struct seccomp_notif *req, uint64_t exec_pages)
 {
 	struct group *g = n->group;
-	struct task *t = group_task(g, (pid_t)req->pid, req->id);
 	struct ask ask;
 	enum verdict verdict;
 	bool firm;
 
-	if (!t || g->killing) {
-		/* Gone, or not to be accounted at all: then nothing is granted. */
-		(void)listener_answer(&g->listener, req->id, 0, ENOMEM);
-		return;
-	}
 	if (t->proc->exec_pending)
 		flight_exec_heard(g, t->proc, t->tid);
 	if (t->flight != FLIGHT_NONE && t->flight != FLIGHT_EXEC)
@@ -169,7 +163,7 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 		if (!ask.cold)
 			go_on(&g->listener, req, false);
 		else if (!slow_put(&n->slow, req))
-			handle(n, req, PROGRAM_UNKNOWN);
+			handle_of(n, t, req, PROGRAM_UNKNOWN);
 		return;
 	}
 	if (n->starting)
@@ -193,6 +187,22 @@ static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t
 	if (firm)
 		vault_note_needed(g);
 	go_on(&g->listener, req, ask.flight == FLIGHT_FORK || ask.flight == FLIGHT_EXEC);
+}
+
+/* EXEC_PAGES: what the program of an execve needs, when it has been read. */
+static void handle(struct notifier *n, const struct seccomp_notif *req, uint64_t exec_pages)
+{
+	struct group *g = n->group;
+	struct task *t = group_task(g, (pid_t)req->pid, req->id);
+
+	if (!t || g->killing) {
+		/* Gone, or not to be accounted at all: then nothing is granted. */
+		(void)listener_answer(&g->listener, req->id, 0, ENOMEM);
+		return;
+	}
+	g->caller = t;
+	handle_of(n, t, req, exec_pages);
+	g->caller = NULL;
 }
 
 /* slow_decide_fn */
