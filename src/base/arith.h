@@ -12,6 +12,11 @@ static inline uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+static inline uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* By how much A is over B; 0 where it is not. */
 static inline uint64_t over(uint64_t a, uint64_t b)
 {

@@ -84,6 +84,46 @@ static void shrunk(void)
 	hold("after");
 }
 
+/* The first child is seen first, and is larger than the second.  Others, so that not
+ * everybody is looked at each time. */
+static void larger(void)
+{
+	enum { OTHERS = 20 };
+	unsigned long len = limit / 4;
+	pid_t child[OTHERS + 2];
+	long at;
+	int go[2], i;
+	char c;
+
+	if (pipe(go))
+		_exit(5);
+	for (i = 0; i < OTHERS; i++) {
+		child[i] = fork();
+		if (child[i] == 0)
+			for (map_raw(PAGE);;)
+				raw0(SYS_pause);
+	}
+	usleep(20000);
+	at = map_raw(len);
+	for (; i < OTHERS + 2; i++) {
+		child[i] = fork();
+		if (child[i] == 0) {
+			if (i == OTHERS && read(go[0], &c, 1) == 1)
+				map_raw(len / 2);
+			for (;;)
+				raw0(SYS_pause);
+		}
+		raw2(SYS_munmap, at, len);
+	}
+	check(write(go[1], "", 1) == 1, "the first asks for more");
+	usleep(20000);
+	while (i-- > 0)
+		kill(child[i], SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	hold("after");
+}
+
 /* CLONE_PARENT: the child is its maker's sibling. */
 static void siblings(void)
 {
@@ -109,6 +149,48 @@ static void siblings(void)
 	hold("after");
 }
 
+/* One child asks while its parent is still being copied for the next: what is left is
+ * promised to that one. */
+static void next(void)
+{
+	enum { ROUNDS = 60, WAITS, ASKED, GRANTED };
+	volatile int *state = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *much = (char *)map_raw(limit / 4);
+	int both = 0, ones = 0, forks = 0;
+
+	madvise(much, limit / 4, MADV_NOHUGEPAGE); /* each page takes its time to be copied */
+	memset(much, 1, limit / 4);
+	for (int i = 0; i < ROUNDS; i++) {
+		pid_t first, second;
+
+		*state = WAITS;
+		first = fork();
+		if (first == 0) {
+			usleep(200 + i * 20);
+			*state = raw_failed(map_raw(limit / 3)) ? ASKED : GRANTED;
+			for (;;)
+				raw0(SYS_pause);
+		}
+		second = fork();
+		if (second == 0)
+			for (;;)
+				raw0(SYS_pause);
+		while (first > 0 && *state == WAITS)
+			usleep(100);
+		both += second > 0 && *state == GRANTED;
+		ones += *state == GRANTED;
+		forks += second > 0;
+		if (first > 0)
+			kill(first, SIGKILL);
+		if (second > 0)
+			kill(second, SIGKILL);
+		while (waitpid(-1, NULL, 0) > 0)
+			;
+	}
+	check(both == 0, "a fork in flight keeps its promise: given away %d times of %d (%d, %d)", both, ROUNDS, ones, forks);
+	hold("after");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3)
@@ -119,6 +201,10 @@ int main(int argc, char **argv)
 		inherited();
 	else if (!strcmp(argv[1], "shrunk"))
 		shrunk();
+	else if (!strcmp(argv[1], "larger"))
+		larger();
+	else if (!strcmp(argv[1], "next"))
+		next();
 	else
 		siblings();
 	return check_failed;

@@ -216,8 +216,10 @@ def main():
     tap.guarded(exec_in_flight)
     for name in "inherited", "shrunk":
         tap.guarded(trap, "kin", name)
+    tap.guarded(lambda tap: trap(tap, "kin", "next", limit=4 * LIMIT))
     tap.guarded(peak, "tasks", "toggled", 1, LIMIT * MIB // 4)
     tap.guarded(peak, "kin", "siblings", 3, LIMIT * MIB // 2)
+    tap.guarded(peak, "kin", "larger", 22, LIMIT * MIB // 2)
     tap.guarded(modes)
     tap.guarded(unprivileged)
     tap.guarded(shared_huge)

@@ -25,7 +25,7 @@ static enum overcommit mode_of(const struct ask *ask)
 static uint64_t overlap_pages(const struct ask *ask, const struct vma *vma)
 {
 	uint64_t start = vma->start > ask->start ? vma->start : ask->start;
-	uint64_t end = vma->end < ask->end ? vma->end : ask->end;
+	uint64_t end = smaller(vma->end, ask->end);
 
 	return end > start ? (end - start) >> PAGE_SHIFT : 0;
 }
@@ -255,7 +255,7 @@ bool ask_mprotect(struct ask *ask)
 		/* It leaves statm's data and may keep its charge: at most what is
 		 * writable now can do that.  It asks for nothing. */
 		ask->charge = (struct charge){ HOLDER_SPACE, 0, RULE_MPROTECT_LOWER };
-		ask->sticky = pages < writable ? pages : writable;
+		ask->sticky = smaller(pages, writable);
 		ask_granted(ask);
 		return false;
 	}

@@ -43,7 +43,11 @@ struct ending {
 
 static int pidfd_of(const struct proc *p)
 {
-	return p->pidfd >= 0 ? dup(p->pidfd) : (int)syscall(SYS_pidfd_open, p->pid, 0);
+	int fd = p->pidfd >= 0 ? dup(p->pidfd) : (int)syscall(SYS_pidfd_open, p->pid, 0);
+
+	if (p->pidfd < 0 && group_proc_ended(p))
+		close_fd(&fd); /* perhaps another's, of the same id */
+	return fd;
 }
 
 static void signal_all(const struct ending *e, int sig)
@@ -170,11 +174,8 @@ void ending_kill(struct kin *kin)
 {
 	const struct proc *p;
 
-	LIST_FOREACH(p, &kin->space->procs, in_space) {
-		autoclose int fd = pidfd_of(p);
-
-		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0); /* it has ended: fine */
-	}
+	LIST_FOREACH(p, &kin->space->procs, in_space)
+		group_signal_proc(p, SIGKILL);
 }
 
 void ending_start(struct watch *w, struct family *f, struct kin *kin, int sig, uint64_t wanted_pages)

@@ -331,7 +331,7 @@ static void seccomp_signal_all(struct engine *e, int sig)
 	promise_discover(g);
 	for (int i = 0; i < PID_BUCKETS; i++)
 		LIST_FOREACH(p, &g->procs[i], hash)
-			(void)kill(p->pid, sig); /* gone already: fine */
+			group_signal_proc(p, sig);
 	pthread_mutex_unlock(&g->lock);
 }
 

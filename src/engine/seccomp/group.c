@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,14 @@ bool group_proc_ended(const struct proc *p)
 	return (p->statm_fd >= 0 ? statm_read(p->statm_fd, &m) : statm_of(p->pid, &m)) < 0;
 }
 
+void group_signal_proc(const struct proc *p, int sig)
+{
+	if (p->pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0); /* it has ended: fine */
+	else if (!group_proc_ended(p))
+		(void)kill(p->pid, sig);
+}
+
 bool group_coin(struct group *g)
 {
 	g->chance ^= g->chance << 13; /* xorshift */
@@ -259,7 +268,7 @@ static bool proc_find_space(struct group *g, struct proc *p, pid_t ppid)
 	if (!promise && g->forks)
 		promise = promise_of_orphan(g);
 	if (!promise) {
-		g->promises_doubtful = !LIST_EMPTY(&g->promises);
+		g->promises_doubt = g->promised.pages;
 		space_count(g, s, NULL, NULL);
 		return true;
 	}

@@ -184,8 +184,8 @@ struct group {
 	int fd_max;            /* RLIMIT_NOFILE */
 
 	LIST_HEAD(, promise) promises;
-	bool promises_doubtful; /* the child of one may have been counted already */
 	struct ledger_holder promised; /* sum over promises */
+	uint64_t promises_doubt; /* of these, what may be of children that were found already */
 
 	LIST_HEAD(, object) objects;
 	struct ledger_holder objects_held;     /* sum over objects */
@@ -221,6 +221,9 @@ struct proc *group_find_proc(struct group *g, pid_t pid);
 
 /* Whether the process behind P has ended, its id perhaps another's by now. */
 bool group_proc_ended(const struct proc *p);
+
+/* Sends SIG to P and to nobody else, even if its id is another's by now. */
+void group_signal_proc(const struct proc *p, int sig);
 
 /* The counters of P's leader; -ESRCH when P has ended. */
 int group_proc_statm(struct proc *p, struct statm *ret);

@@ -136,28 +136,50 @@ static bool may_be_of(struct group *g, const struct promise *promise, pid_t pare
 	return promise->parent == parent || (!g->forks && is_orphan(g, promise));
 }
 
-/* Of several it is the smallest: whoever's it was, what stays is enough for the
- * children that are still to be seen.  Families keep theirs in order. */
+/* Of those that a child of PARENT may take, the lower goes first: one whose fork is
+ * over is given up when no child is found, and one in flight has its child to come. */
+static int order(const struct promise *promise, pid_t parent)
+{
+	return 2 * (promise->task != NULL) + (promise->parent != parent);
+}
+
+static void exchange_pages(struct promise *a, struct promise *b)
+{
+	const struct promise was = *a;
+
+	a->pages = b->pages;
+	a->charged = b->charged;
+	a->netted = b->netted;
+	b->pages = was.pages;
+	b->charged = was.charged;
+	b->netted = was.netted;
+}
+
+/* Whichever is the child's own, it takes the pages of the smallest: what stays is
+ * enough for the children that are still to be seen.  Families keep what each has. */
 struct promise *promise_of(struct group *g, pid_t parent)
 {
-	struct promise *promise, *ret = NULL;
-	uint32_t nr = 0;
+	struct promise *promise, *ret = NULL, *least = NULL;
 	bool any = false;
 
 	LIST_FOREACH(promise, &g->promises, entry) {
 		if (!may_be_of(g, promise, parent))
 			continue;
-		nr++;
 		any |= promise->parent == parent;
-		if (!ret || g->forks || promise->pages < ret->pages)
+		if (!ret || order(promise, parent) <= order(ret, parent)) /* of equal ones the oldest */
 			ret = promise;
+		if (!least || promise->pages < least->pages)
+			least = promise;
 	}
 	if (!any)
 		return NULL;
-	for (int i = 0; i < 2 && nr > 1 && !g->forks; i++) /* the second time all have what any has */
+	if (g->forks)
+		return ret;
+	for (int i = 0; i < 2; i++) /* the second time all have what any has */
 		LIST_FOREACH(promise, &g->promises, entry)
 			if (promise != ret && may_be_of(g, promise, parent))
 				mix(promise, ret);
+	exchange_pages(ret, least);
 	return ret;
 }
 
@@ -179,16 +201,32 @@ void promise_drop(struct group *g, struct promise *promise)
 		recorder_fork_gone(g, promise);
 	ledger_set(&g->promised, g->promised.pages - promise->charged);
 	LIST_REMOVE(promise, entry);
-	g->promises_doubtful &= !LIST_EMPTY(&g->promises);
+	if (LIST_EMPTY(&g->promises))
+		g->promises_doubt = 0;
 	if (promise->kin)
 		family_child_lost(g, promise->kin, promise->charged);
 	free(promise);
+}
+
+/* Of several the child's own may be the largest: then that stays. */
+static void doubt_others(struct group *g, const struct promise *taken)
+{
+	const struct promise *promise;
+	uint64_t most = 0;
+
+	if (!taken->mixed)
+		return;
+	LIST_FOREACH(promise, &g->promises, entry)
+		if (promise->mixed)
+			most = larger(most, promise->charged);
+	g->promises_doubt = add_saturating(g->promises_doubt, over(most, taken->charged));
 }
 
 void promise_keep(struct group *g, struct promise *promise, struct space *s)
 {
 	uint64_t readonly = promise->sticky + promise->forced;
 
+	doubt_others(g, promise);
 	s->landed = over(promise->pages, readonly);
 	s->sticky = promise->sticky;
 	s->forced = promise->forced;

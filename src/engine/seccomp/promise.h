@@ -26,8 +26,8 @@ uint64_t promise_copies(const struct group *g, const struct task *t);
  * thread copies its address space.  So is a change of the break (0, 0). */
 void promise_add(struct group *g, const struct task *t, uint64_t pages, uint64_t sticky);
 
-/* The promise that a new child of PARENT takes, or NULL: of several that it may be the
- * smallest, under a fork policy the oldest. */
+/* The promise that a new child of PARENT takes, or NULL.  Of several that it may be one
+ * whose fork is over, with the pages of the smallest; under a fork policy with its own. */
 struct promise *promise_of(struct group *g, pid_t parent);
 
 /* The oldest promise under a fork policy to a parent that has ended, or NULL: that

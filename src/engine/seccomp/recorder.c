@@ -308,7 +308,8 @@ void recorder_stop(struct group *g)
 	sampler_stop(r);
 	pthread_mutex_lock(&g->lock);
 	r->to->tick(r->to->ctx, clock_ns(CLOCK_MONOTONIC) - r->started_ns);
-	g->needed_peak = r->peak; /* it was read more closely */
+	if (!r->refusals)
+		g->needed_peak = r->peak; /* it was read more closely */
 	g->recorder = NULL;
 	pthread_mutex_unlock(&g->lock);
 	recorder_free(r);

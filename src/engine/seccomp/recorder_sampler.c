@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "engine/seccomp/object.h"
 #include "engine/seccomp/recorder_state.h"
@@ -141,7 +142,7 @@ static int add_range(void *ctx, const struct vma *vma, const char *name)
 
 	if (range.charged == 0 || range.charged > range.end - range.start)
 		return 0;
-	range.used = vma->anonymous_pages < range.charged ? vma->anonymous_pages : range.charged;
+	range.used = smaller(vma->anonymous_pages, range.charged);
 	if (w->nr_ranges == JOURNAL_RANGES_MAX)
 		return 1;
 	w->range[w->nr_ranges++] = range;

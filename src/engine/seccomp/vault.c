@@ -45,16 +45,16 @@ uint64_t vault_allowed(const struct ask *ask)
 void vault_note_needed(struct group *g)
 {
 	const struct ledger_group *ledger = g->ledger;
-	uint64_t needed, doubtful;
+	uint64_t needed, doubtful, promised = g->promises_doubt;
 	const struct promise *promise;
 	const struct space *s;
 
 	if (__builtin_add_overflow(ledger->committed, g->reserved, &needed) ||
 	    (needed <= g->needed_peak && ledger->committed <= ledger->peak))
 		return;
-	doubtful = g->objects_netted + g->objects_unfound;
 	LIST_FOREACH(promise, &g->promises, entry)
-		doubtful += g->promises_doubtful ? promise->charged : promise->netted;
+		promised = add_saturating(promised, promise->netted);
+	doubtful = g->objects_netted + g->objects_unfound + smaller(promised, g->promised.pages);
 	LIST_FOREACH(s, &g->spaces, entry)
 		doubtful += space_doubtful_pages(s);
 	ledger_note_peak(g->ledger, doubtful);
