@@ -7,6 +7,7 @@ job.  Whichever is killed, the job must neither hang nor run on unaccounted.
 """
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -106,17 +107,22 @@ def killed(tap):
 def mortals(tap):
     """Who is killed while its call is decided.  Freed memory is overwritten: its use shows."""
     env = dict(os.environ, MALLOC_PERTURB_="165")
-    for kind in ("maps", "forks", "execs", "shared", "threads"):
+    reserve, record = ["--fork-reserve", "10"], ["--record", tmp("mortals.rec")]
+    for kind, more in (("maps", []), ("forks", []), ("execs", []), ("shared", []), ("threads", []), ("maps", reserve),
+                       ("threads", reserve), ("maps", record), ("threads", record)):
+        label = " ".join([kind, *more[:1]])
         script = '"$0" "$@"; echo "ended $?"; read line'
         with Job(["bash", "-c", script, helper("mortals"), kind, "1.5"], "64M", report=False, env=env,
-                 opts=["--report", "/dev/null"]) as job:
+                 opts=["--report", "/dev/null", "--summary", *more]) as job:
             line = job.line(30)
             said = job.audit() if line == "ended 0" else None
             if said:
                 job.say()
             r = job.finish(timeout=20)
-        tap.ok(said and r.rc == 0, "%s: callers are killed" % kind, "%s\n%s" % (line, r))
-        tap.ok(said and said[0] == 0, "%s: what is left is counted exactly" % kind, said and said[1])
+        tap.ok(said and r.rc == 0, "%s: callers are killed" % label, "%s\n%s" % (line, r))
+        tap.ok(said and said[0] == 0, "%s: what is left is counted exactly" % label, said and said[1])
+        peak = re.search(r"peak Committed_AS ([\d.]+)M", r.err)
+        tap.ok(peak and float(peak[1]) <= 64, "%s: nothing is promised past the limit" % label, r)
 
 
 def at_once(tap):

@@ -309,6 +309,19 @@ void family_keep_only(struct family *f, uint64_t needed)
 		ledger_set(&f->kept, needed - above);
 }
 
+uint64_t family_doubtful_pages(const struct group *g)
+{
+	const struct family *f;
+	uint64_t pages = 0;
+
+	if (!g->forks)
+		return 0;
+	LIST_FOREACH(f, &g->forks->families, entry)
+		if (f->stale)
+			pages += f->kept.pages;
+	return pages;
+}
+
 void family_sums(const struct group *g, uint64_t *ret_uncharged, uint64_t *ret_kept)
 {
 	const struct promise *promise;

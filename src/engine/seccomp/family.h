@@ -116,6 +116,9 @@ void family_mark_stale(struct group *g, struct family *f);
 void family_keep_more(struct family *f, uint64_t pages);
 void family_keep_only(struct family *f, uint64_t needed);
 
+/* Of what is kept, that which nobody may need: no exact look has been at it yet. */
+uint64_t family_doubtful_pages(const struct group *g);
+
 /* The group's sums: charged by the kernel and not here, and the reverse. */
 void family_sums(const struct group *g, uint64_t *ret_uncharged, uint64_t *ret_kept);
 

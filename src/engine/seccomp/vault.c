@@ -54,7 +54,7 @@ void vault_note_needed(struct group *g)
 		return;
 	LIST_FOREACH(promise, &g->promises, entry)
 		promised = add_saturating(promised, promise->netted);
-	doubtful = g->objects_netted + g->objects_unfound + smaller(promised, g->promised.pages);
+	doubtful = g->objects_netted + g->objects_unfound + smaller(promised, g->promised.pages) + family_doubtful_pages(g);
 	LIST_FOREACH(s, &g->spaces, entry)
 		doubtful += space_doubtful_pages(s);
 	ledger_note_peak(g->ledger, doubtful);
