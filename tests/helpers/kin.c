@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -124,6 +125,17 @@ static void larger(void)
 	hold("after");
 }
 
+/* For the end of a process that is not our child. */
+static void wait_other(pid_t pid)
+{
+	struct pollfd ended = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+
+	if (ended.fd >= 0) {
+		poll(&ended, 1, 10000);
+		close(ended.fd);
+	}
+}
+
 /* CLONE_PARENT: the child is its maker's sibling. */
 static void siblings(void)
 {
@@ -139,7 +151,7 @@ static void siblings(void)
 				map_raw(PAGE);
 				raw_exit(0);
 			}
-			usleep(2000);
+			wait_other(sibling);
 		}
 		raw_exit(0);
 	}
