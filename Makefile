@@ -45,11 +45,13 @@ check-servers:
 	@ninja -C $(BUILD)
 	@tests/run --build $(BUILD) --suite servers
 
+# With every access to memory watched; of the live tests those of the engine.
 check-sanitize:
 	@tools/deps.sh build test
 	$(call configure,build-asan,-Db_sanitize=address$(comma)undefined -Dstatic=false)
 	@ninja -C build-asan
-	@tests/run --build build-asan --suite unit,parse,fuzz
+	@tests/run --build build-asan unit/ parse/ fuzz/ live/test_forks live/test_races live/test_regressions \
+		live/test_torture live/test_vectors fault/
 
 # Packaged kernels in emulated machines: the written scripts, and some random ones.
 oracle: guest

@@ -119,6 +119,12 @@ _flags = {
 }
 
 
+def instrumented():
+    """Whether surety is a build that watches its memory: it maps terabytes itself."""
+    with open(SURETY, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def helper(name):
     """Path of a built helper; compiled here where the build has not done it.
     Returns None where this machine cannot build it (no -m32)."""
