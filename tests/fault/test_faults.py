@@ -108,8 +108,8 @@ def mortals(tap):
     """Who is killed while its call is decided.  Freed memory is overwritten: its use shows."""
     env = dict(os.environ, MALLOC_PERTURB_="165")
     reserve, record = ["--fork-reserve", "10"], ["--record", tmp("mortals.rec")]
-    for kind, more in (("maps", []), ("forks", []), ("execs", []), ("shared", []), ("threads", []), ("maps", reserve),
-                       ("threads", reserve), ("maps", record), ("threads", record)):
+    for kind, more in (("maps", []), ("forks", []), ("execs", []), ("shared", []), ("threads", []), ("pokes", []),
+                       ("maps", reserve), ("threads", reserve), ("maps", record), ("threads", record)):
         label = " ".join([kind, *more[:1]])
         script = '"$0" "$@"; echo "ended $?"; read line'
         with Job(["bash", "-c", script, helper("mortals"), kind, "1.5"], "64M", report=False, env=env,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * mortals maps|forks|execs|shared|threads SECONDS
+ * mortals maps|forks|execs|shared|threads|pokes SECONDS
  *
  * Children that ask for memory all the time, more than there is, and are killed all
  * the time: many while their call is being decided.  Ends with status 0, or with 70
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -118,10 +119,49 @@ static void threads(void)
 	must(false);
 }
 
+/* Takes all that is left, so that every further page is looked for. */
+static void fill(void)
+{
+	for (size_t bytes = 16 * MIB; bytes >= 4096; bytes /= 2)
+		while (mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+			;
+	must(false);
+}
+
+/* Here whom the call is about is killed as well. */
+static void pokes(void)
+{
+	static char *page;
+	struct sigevent kill_self = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+	struct itimerspec soon = { .it_value = { .tv_nsec = 100000 + rand() % 900000 } };
+	timer_t timer;
+	pid_t pid;
+
+	if (!page) {
+		page = mmap(NULL, MIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		srand(getpid());
+		fill();
+	}
+	pid = fork();
+	must(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		if (timer_create(CLOCK_MONOTONIC, &kill_self, &timer) == 0)
+			timer_settime(timer, 0, &soon, NULL);
+		for (;;)
+			raise(SIGSTOP);
+	}
+	for (size_t i = 0; pid > 0 && waitpid(pid, NULL, WNOHANG) <= 0; i++)
+		ptrace(PTRACE_POKEDATA, pid, page + i % 256 * 4096, 1);
+	waitpid(pid, NULL, 0);
+}
+
 static const struct kind {
 	const char *name;
 	void (*once)(void);
-} kinds[] = { { "maps", maps }, { "forks", forks }, { "execs", execs }, { "shared", shared }, { "threads", threads } };
+} kinds[] = { { "maps", maps }, { "forks", forks }, { "execs", execs }, { "shared", shared }, { "threads", threads },
+	    { "pokes", pokes } };
 
 static const struct kind *kind_of(const char *name)
 {

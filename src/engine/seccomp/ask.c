@@ -180,13 +180,14 @@ struct exec_call ask_exec_call(const struct seccomp_notif *req)
 void ask_granted(struct ask *ask)
 {
 	struct group *g = ask->g;
-	struct space *s = ask->t->proc->space;
+	struct space *s = ask->t->proc->space, *poked = ask_poked_space(ask);
+	struct object *reserve = ask->reserves ? object_known(g, ask->object_dev, ask->object_ino) : NULL;
 
-	if (ask->reserve)
-		object_reserve(g, ask->reserve, ask->size_pages, ask->mapped_pages);
-	if (ask->forced) {
-		ask->forced->forced += ask->charge.pages;
-		space_post(ask->forced);
+	if (reserve)
+		object_reserve(g, reserve, ask->size_pages, ask->mapped_pages);
+	if (poked) {
+		poked->forced += ask->charge.pages;
+		space_post(poked);
 	}
 	if (ask->op == OP_BRK) {
 		s->brk = ask->brk;
@@ -201,7 +202,7 @@ void ask_granted(struct ask *ask)
 	ask->t->flight_image = ask->exec_pages + ask->exec_args;
 	ask->t->flight_dev = ask->object_dev;
 	ask->t->flight_ino = ask->object_ino;
-	if (ask->flight == FLIGHT_RESERVE && !ask->reserve)
+	if (ask->flight == FLIGHT_RESERVE && !reserve)
 		ask->flight = FLIGHT_NONE; /* its descriptor has gone: the call will fail */
 	if (ask->flight == FLIGHT_FORK) {
 		ask->t->promise = promise_new(g, ask->t, ask->child_of ? ask->child_of : ask->t->proc->pid, ask->fork_pages,

@@ -6,6 +6,9 @@
  * registers of a stopped thread and cannot change.  `refine` looks at the
  * caller's mappings and makes it exact; it is called only when the bound does
  * not fit.
+ *
+ * What it is about is known by numbers: while it is decided any process but the
+ * caller's may be found to have ended, and an object to be gone.
  */
 #ifndef SURETY_ENGINE_SECCOMP_ASK_H
 #define SURETY_ENGINE_SECCOMP_ASK_H
@@ -35,13 +38,13 @@ struct ask {
 	uint64_t hole_pages;    /* of the range that nothing is mapped at, where another thread may map something */
 	uint64_t largest;       /* of the requests that the kernel makes of it, one a mapping; 0: it is one */
 	uint64_t object_dev, object_ino; /* that is filled, mapped or resized; 0 */
-	struct object *reserve; /* whose holes are to be reserved */
+	bool reserves;          /* its holes are to be reserved */
 	int reserve_fd;         /* the caller's, of it; -1: it is the object of these numbers */
 	uint64_t size_pages;    /* its size */
 	uint64_t maps_pages;    /* of it, by this call; 0: ftruncate */
 	uint64_t mapped_pages;  /* of it, mapped shared in the group, with these */
 	uint64_t brk;           /* the break after a grant */
-	struct space *forced;   /* that a poke copies a page in */
+	pid_t poked;            /* that a poke copies a page in; 0 */
 	pid_t child_of;         /* whose child a fork makes, where it is not the caller's (CLONE_PARENT); 0 */
 	uint64_t fork_pages;    /* what the kernel will charge the fork */
 	uint64_t exec_pages;    /* all that the new image needs; given, or to be found */
@@ -69,6 +72,9 @@ int ask_rejected(const struct ask *ask);
 /* The grant is given: what follows from it is noted, before the call goes on. */
 void ask_granted(struct ask *ask);
 
+/* The address space that a poke copies a page in; NULL when it has ended. */
+struct space *ask_poked_space(const struct ask *ask);
+
 /* One file each: mappings, processes, shared memory. */
 bool ask_mmap(struct ask *ask);
 bool ask_brk(struct ask *ask);
@@ -88,7 +94,7 @@ bool ask_shmget(struct ask *ask);
 bool ask_shmem_made(struct ask *ask);
 /* The holes of OBJ that are not reserved yet (R-069), for SIZE_PAGES of it, of which
  * MAPS_PAGES more will be mapped.  FD is the caller's, or -1. */
-void ask_holes(struct ask *ask, struct object *obj, int fd, uint64_t size_pages, uint64_t maps_pages);
+void ask_holes(struct ask *ask, const struct object *obj, int fd, uint64_t size_pages, uint64_t maps_pages);
 bool ask_ftruncate(struct ask *ask);
 bool ask_fallocate(struct ask *ask);
 

@@ -24,7 +24,7 @@ static enum overcommit mode_of(const struct ask *ask)
 /* Pages of VMA inside the call's range. */
 static uint64_t overlap_pages(const struct ask *ask, const struct vma *vma)
 {
-	uint64_t start = vma->start > ask->start ? vma->start : ask->start;
+	uint64_t start = larger(vma->start, ask->start);
 	uint64_t end = smaller(vma->end, ask->end);
 
 	return end > start ? (end - start) >> PAGE_SHIFT : 0;

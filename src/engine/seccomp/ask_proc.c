@@ -225,24 +225,30 @@ static int find_poked(void *ctx, const struct vma *vma, const char *name)
 
 static bool refine_poke(struct ask *ask)
 {
+	struct space *s = ask_poked_space(ask);
 	struct poked poked = { ask, false };
 
-	if (!space_count(ask->g, ask->forced, find_poked, &poked))
+	if (s && !space_count(ask->g, s, find_poked, &poked))
 		return false;
 	ask->charge.pages = poked.free;
 	return true;
 }
 
+struct space *ask_poked_space(const struct ask *ask)
+{
+	struct proc *p = ask->poked ? group_find_proc(ask->g, ask->poked) : NULL;
+
+	return p ? p->space : NULL;
+}
+
 /* ptrace(POKE): the page is copied, charged by nobody but us. */
 bool ask_poke(struct ask *ask)
 {
-	struct proc *target = group_find_proc(ask->g, (pid_t)ask->arg[1]);
-
-	if (!target)
+	ask->poked = (pid_t)ask->arg[1];
+	if (!ask_poked_space(ask))
 		return false;
 	ask->op = OP_PTRACE;
 	ask->charge = (struct charge){ HOLDER_SPACE, 1, RULE_FORCED };
-	ask->forced = target->space;
 	ask->refine = refine_poke;
 	return true;
 }

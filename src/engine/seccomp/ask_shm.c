@@ -52,9 +52,8 @@ static struct object *shmem_of(struct ask *ask, int fd)
 	return object_of_fd(ask->g, ask->t->tid, fd, &obj) == FILE_SHMEM ? obj : NULL;
 }
 
-static void sum_holes(struct ask *ask)
+static void sum_holes(struct ask *ask, const struct object *obj)
 {
-	struct object *obj = ask->reserve;
 	uint64_t holes;
 
 	ask->object_dev = obj->dev;
@@ -68,19 +67,21 @@ static void sum_holes(struct ask *ask)
  * descriptor has gone meanwhile, the call will fail. */
 static bool refine_holes(struct ask *ask)
 {
+	struct object *obj;
+
 	object_scan(ask->g, false);
-	ask->reserve = ask->reserve_fd < 0 ? object_known(ask->g, ask->object_dev, ask->object_ino) :
-					     shmem_of(ask, ask->reserve_fd);
-	if (ask->reserve)
-		sum_holes(ask);
+	obj = ask->reserve_fd < 0 ? object_known(ask->g, ask->object_dev, ask->object_ino) : shmem_of(ask, ask->reserve_fd);
+	ask->reserves = obj != NULL;
+	if (obj)
+		sum_holes(ask, obj);
 	else
 		ask->charge.pages = 0;
 	return true;
 }
 
-void ask_holes(struct ask *ask, struct object *obj, int fd, uint64_t size_pages, uint64_t maps_pages)
+void ask_holes(struct ask *ask, const struct object *obj, int fd, uint64_t size_pages, uint64_t maps_pages)
 {
-	ask->reserve = obj;
+	ask->reserves = true;
 	ask->reserve_fd = fd;
 	ask->size_pages = size_pages;
 	ask->maps_pages = maps_pages;
@@ -88,7 +89,7 @@ void ask_holes(struct ask *ask, struct object *obj, int fd, uint64_t size_pages,
 	ask->charge = (struct charge){ .holder = HOLDER_OBJECT, .rule = RULE_SHMEM_RESERVE };
 	ask->flight = FLIGHT_RESERVE;
 	ask->refine = refine_holes;
-	sum_holes(ask);
+	sum_holes(ask, obj);
 }
 
 /* A new size charges nothing; under a mapping it opens holes. */

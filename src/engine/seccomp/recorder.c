@@ -254,13 +254,14 @@ static void note_changed_maps(const struct ask *ask, struct recorded *known)
 void recorder_request(struct ask *ask, bool refused)
 {
 	struct recorder *r = ask->g->recorder;
-	struct recorded *known = recorder_know(r, ask->t->proc->space);
 	struct journal_event event = { .kind = JOURNAL_REQUEST };
 	struct journal_request *request = &event.request;
+	struct recorded *known;
 	bool peak;
 
 	r->now_ns = clock_ns(CLOCK_MONOTONIC) - r->started_ns;
 	peak = is_peak(r, ask);
+	known = recorder_know(r, ask->t->proc->space);
 	if (known) {
 		known->unsampled += ask->charge.pages;
 		if (wants_stack(r, known, need_of(ask), peak)) {
