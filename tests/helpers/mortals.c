@@ -34,6 +34,15 @@ static void must(bool ok)
 		_exit(BROKEN);
 }
 
+/* Takes all that is left, so that every further page is looked for. */
+static void fill(void)
+{
+	for (size_t bytes = 16 * MIB; bytes >= 4096; bytes /= 2)
+		while (mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+			;
+	must(false);
+}
+
 static void maps(void)
 {
 	size_t bytes = 20 * MIB;
@@ -80,11 +89,15 @@ static void execs(void)
 
 static void shared(void)
 {
+	static bool begun;
 	size_t bytes = 12 * MIB;
 	int fd = memfd_create("mortals", MFD_CLOEXEC);
 	char *p;
 
 	must(fd >= 0);
+	if (!begun && getpid() % 2)
+		fill();
+	begun = true;
 	must(ftruncate(fd, bytes) == 0);
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	must(p != MAP_FAILED);
@@ -116,15 +129,6 @@ static void threads(void)
 	for (int i = 0; i < 20; i++)
 		maps();
 	execv("/proc/self/exe", (char *[]){ "mortals", "threads", NULL });
-	must(false);
-}
-
-/* Takes all that is left, so that every further page is looked for. */
-static void fill(void)
-{
-	for (size_t bytes = 16 * MIB; bytes >= 4096; bytes /= 2)
-		while (mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
-			;
 	must(false);
 }
 
