@@ -22,7 +22,7 @@ struct forecast forecast(const struct forecast_in *in)
 {
 	const struct limit *limit = &in->limit;
 	uint64_t ram = over(limit->ram_pages, limit->hugetlb_pages);
-	uint64_t user = in->largest_pages / 32 < limit->user_reserve_pages ? in->largest_pages / 32 : limit->user_reserve_pages;
+	uint64_t user = smaller(in->largest_pages / 32, limit->user_reserve_pages);
 	struct forecast f = {
 		.promised_pages = add_saturating(in->committed_pages, in->noreserve_pages),
 		.reserve_pages = add_saturating(limit->admin_reserve_pages, user),

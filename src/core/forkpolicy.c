@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "base/duration.h"
 
@@ -145,9 +146,5 @@ uint64_t fork_reserve_pages(const struct fork_policy *policy, uint64_t pages)
 
 uint64_t fork_hold_pages(uint64_t pages, uint64_t base, uint64_t reserve)
 {
-	uint64_t discount = base - reserve;
-	uint64_t own = pages > discount ? pages - discount : 0;
-	uint64_t least = pages < reserve ? pages : reserve;
-
-	return own > least ? own : least;
+	return larger(over(pages, base - reserve), smaller(pages, reserve));
 }

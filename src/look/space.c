@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "look/scan.h"
 #include "sys/procfs.h"
@@ -55,7 +56,7 @@ static int take_vma(void *ctx, const struct vma *vma, const char *name)
 	r->some = true;
 	r->committed += held;
 	if (held)
-		r->used += vma->anonymous_pages < held ? vma->anonymous_pages : held;
+		r->used += smaller(vma->anonymous_pages, held);
 	r->noreserve += rules_vma_pages(OVERCOMMIT_NEVER, vma, NULL) - held;
 	if (rules_vma_in_data(vma))
 		r->data += vma_pages(vma);

@@ -54,13 +54,10 @@ static struct object *shmem_of(struct ask *ask, int fd)
 
 static void sum_holes(struct ask *ask, const struct object *obj)
 {
-	uint64_t holes;
-
 	ask->object_dev = obj->dev;
 	ask->object_ino = obj->ino;
 	ask->mapped_pages = obj->mapped_pages + ask->maps_pages;
-	holes = object_holes(obj, ask->size_pages, ask->mapped_pages);
-	ask->charge.pages = holes > obj->reserved ? holes - obj->reserved : 0;
+	ask->charge.pages = over(object_holes(obj, ask->size_pages, ask->mapped_pages), obj->reserved);
 }
 
 /* What is still mapped of it shows only now: nobody tells of a munmap.  Where the

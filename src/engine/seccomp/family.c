@@ -172,7 +172,7 @@ uint64_t family_hold(const struct space *s, uint64_t pages)
 	const struct kin *kin = s->kin;
 
 	if (kin == kin->family->root)
-		return pages > kin->floor ? pages : kin->floor;
+		return larger(pages, kin->floor);
 	/* What is in flight is new: of an execve it may be another image's. */
 	return s->inflight + fork_hold_pages(pages - s->inflight, kin->base, kin->reserve);
 }

@@ -322,7 +322,7 @@ static bool has_grown(struct group *g, const struct task *t)
 	return s->data == t->flight_base + t->flight_pages; /* a stack that had grown is not taken for it */
 }
 
-/* Lands the call of T and returns true, or leaves it. */
+/* Lands the call of T and returns true, or leaves it where the looks have been used up. */
 static bool settle(struct group *g, struct task *t, int *looks_left)
 {
 	const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_US * 1000L };
@@ -337,25 +337,15 @@ static bool settle(struct group *g, struct task *t, int *looks_left)
 	return true;
 }
 
-static bool settle_seen(struct group *g, struct task *t, int *looks_left)
-{
-	(void)looks_left;
-	if (!has_grown(g, t) && !out_of_call(t, 0))
-		return false;
-	flight_land(g, t);
-	return true;
-}
-
-/* FN lands a task's call or leaves it.  An execve that lands lets threads be
- * forgotten, the task itself too: then the list is begun anew. */
-static void for_each_flight(struct group *g, const struct task *self, bool (*fn)(struct group *, struct task *, int *),
-			    int *looks_left)
+/* An execve that lands lets threads be forgotten, the task itself too: then the list
+ * is begun anew. */
+static void settle_each(struct group *g, const struct task *self, int looks_left)
 {
 	for (int i = 0; i < PID_BUCKETS; i++) {
 		struct task *t = LIST_FIRST(&g->tasks[i]);
 
 		while (t) {
-			if (t != self && t->flight != FLIGHT_NONE && fn(g, t, looks_left))
+			if (t != self && t->flight != FLIGHT_NONE && settle(g, t, &looks_left))
 				t = LIST_FIRST(&g->tasks[i]);
 			else
 				t = LIST_NEXT(t, hash);
@@ -367,7 +357,7 @@ void flight_settle_seen(struct group *g, const struct task *self)
 {
 	struct space *s;
 
-	for_each_flight(g, self, settle_seen, NULL);
+	settle_each(g, self, 0);
 	LIST_FOREACH(s, &g->spaces, entry)
 		if (s->landed && !s->exact_only)
 			space_look(g, s);
@@ -375,7 +365,5 @@ void flight_settle_seen(struct group *g, const struct task *self)
 
 void flight_settle_all(struct group *g, const struct task *self)
 {
-	int looks_left = SETTLE_LOOKS;
-
-	for_each_flight(g, self, settle, &looks_left);
+	settle_each(g, self, SETTLE_LOOKS);
 }

@@ -133,6 +133,7 @@ struct promise {
 	uint64_t start_stack, start_brk, brk;
 	bool brk_unsure, exact_only, odd;
 	bool mixed; /* its parent forked again before the child was seen: it may be the other's */
+	bool candidate; /* mark of promise_of() */
 	LIST_ENTRY(promise) entry;
 };
 

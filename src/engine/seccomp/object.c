@@ -70,10 +70,7 @@ static void drop(struct group *g, struct object *obj)
 
 uint64_t object_holes(const struct object *obj, uint64_t size_pages, uint64_t mapped_pages)
 {
-	uint64_t present = obj->pages + obj->baseline_pages;
-	uint64_t holes = size_pages > present ? size_pages - present : 0;
-
-	return smaller(holes, mapped_pages);
+	return smaller(over(size_pages, obj->pages + obj->baseline_pages), mapped_pages);
 }
 
 void object_reserve(struct group *g, struct object *obj, uint64_t size_pages, uint64_t mapped_pages)

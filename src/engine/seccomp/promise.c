@@ -163,7 +163,8 @@ struct promise *promise_of(struct group *g, pid_t parent)
 	bool any = false;
 
 	LIST_FOREACH(promise, &g->promises, entry) {
-		if (!may_be_of(g, promise, parent))
+		promise->candidate = may_be_of(g, promise, parent);
+		if (!promise->candidate)
 			continue;
 		any |= promise->parent == parent;
 		if (!ret || order(promise, parent) <= order(ret, parent)) /* of equal ones the oldest */
@@ -177,7 +178,7 @@ struct promise *promise_of(struct group *g, pid_t parent)
 		return ret;
 	for (int i = 0; i < 2; i++) /* the second time all have what any has */
 		LIST_FOREACH(promise, &g->promises, entry)
-			if (promise != ret && may_be_of(g, promise, parent))
+			if (promise != ret && promise->candidate)
 				mix(promise, ret);
 	exchange_pages(ret, least);
 	return ret;
