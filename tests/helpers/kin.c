@@ -16,9 +16,11 @@
 
 static unsigned long limit;
 
-static long map_raw(unsigned long len)
+/* Without a call that is stopped, until it is killed. */
+static void stay(void)
 {
-	return raw6(SYS_mmap, 0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (;;)
+		raw0(SYS_pause);
 }
 
 /* A child of one that has ended is ours, and is not the one that we have made. */
@@ -32,13 +34,12 @@ static void inherited(void)
 		_exit(5);
 	parent = fork();
 	if (parent == 0) {
-		map_raw(limit / 10 * 4);
+		raw_map(limit / 10 * 4);
 		if (read(go[0], &child, 1) == 1 && fork() == 0) {
 			child = getpid();
 			if (write(there[1], &child, sizeof(child)) < 0)
 				raw_exit(6);
-			for (;;)
-				raw0(SYS_pause);
+			stay();
 		}
 		raw_exit(0);
 	}
@@ -48,7 +49,7 @@ static void inherited(void)
 	waitpid(child, NULL, 0);
 	check(write(go[1], "", 1) == 1 && waitpid(parent, NULL, 0) == parent &&
 	      read(there[0], &child, sizeof(child)) > 0, "a child is inherited");
-	check(map_raw(limit / 10 * 7) == -ENOMEM, "what it holds is not given away");
+	check(raw_map(limit / 10 * 7) == -ENOMEM, "what it holds is not given away");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	hold("after");
@@ -57,7 +58,7 @@ static void inherited(void)
 /* The second child is seen first, and is smaller than the first. */
 static void shrunk(void)
 {
-	long at = map_raw(limit / 10 * 4), p;
+	long at = raw_map(limit / 10 * 4), p;
 	pid_t first = fork(), second;
 	int there[2];
 	char c;
@@ -65,18 +66,16 @@ static void shrunk(void)
 	if (pipe(there))
 		_exit(5);
 	if (first == 0)
-		for (;;)
-			raw0(SYS_pause);
+		stay();
 	raw2(SYS_munmap, at, limit / 10 * 4);
 	second = fork();
 	if (second == 0) {
-		map_raw(PAGE);
+		raw_map(PAGE);
 		c = (char)write(there[1], "", 1);
-		for (;;)
-			raw0(SYS_pause);
+		stay();
 	}
 	check(first > 0 && second > 0 && read(there[0], &c, 1) == 1, "two children");
-	p = map_raw(limit / 10 * 7);
+	p = raw_map(limit / 10 * 7);
 	check(p == -ENOMEM, "what the first holds is not given away");
 	kill(first, SIGKILL);
 	kill(second, SIGKILL);
@@ -100,19 +99,19 @@ static void larger(void)
 		_exit(5);
 	for (i = 0; i < OTHERS; i++) {
 		child[i] = fork();
-		if (child[i] == 0)
-			for (map_raw(PAGE);;)
-				raw0(SYS_pause);
+		if (child[i] == 0) {
+			raw_map(PAGE);
+			stay();
+		}
 	}
 	usleep(20000);
-	at = map_raw(len);
+	at = raw_map(len);
 	for (; i < OTHERS + 2; i++) {
 		child[i] = fork();
 		if (child[i] == 0) {
 			if (i == OTHERS && read(go[0], &c, 1) == 1)
-				map_raw(len / 2);
-			for (;;)
-				raw0(SYS_pause);
+				raw_map(len / 2);
+			stay();
 		}
 		raw2(SYS_munmap, at, len);
 	}
@@ -144,11 +143,11 @@ static void siblings(void)
 	int i;
 
 	if (pid == 0) {
-		at = map_raw(limit / 4);
+		at = raw_map(limit / 4);
 		for (i = 0; i < 20 && !raw_failed(at); i++) {
 			sibling = raw5(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 			if (sibling == 0) {
-				map_raw(PAGE);
+				raw_map(PAGE);
 				raw_exit(0);
 			}
 			wait_other(sibling);
@@ -165,9 +164,10 @@ static void siblings(void)
  * promised to that one. */
 static void next(void)
 {
-	enum { ROUNDS = 60, WAITS, ASKED, GRANTED };
+	enum { WAITS, REFUSED, GRANTED };
+	enum { ROUNDS = 60 };
 	volatile int *state = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char *much = (char *)map_raw(limit / 4);
+	char *much = (char *)raw_map(limit / 4);
 	int both = 0, ones = 0, forks = 0;
 
 	madvise(much, limit / 4, MADV_NOHUGEPAGE); /* each page takes its time to be copied */
@@ -179,14 +179,12 @@ static void next(void)
 		first = fork();
 		if (first == 0) {
 			usleep(200 + i * 20);
-			*state = raw_failed(map_raw(limit / 3)) ? ASKED : GRANTED;
-			for (;;)
-				raw0(SYS_pause);
+			*state = raw_failed(raw_map(limit / 3)) ? REFUSED : GRANTED;
+			stay();
 		}
 		second = fork();
 		if (second == 0)
-			for (;;)
-				raw0(SYS_pause);
+			stay();
 		while (first > 0 && *state == WAITS)
 			usleep(100);
 		both += second > 0 && *state == GRANTED;

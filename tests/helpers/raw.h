@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #define PAGE 4096UL
@@ -80,6 +81,12 @@ static inline long int80(long nr, unsigned long a, unsigned long b, unsigned lon
 static inline int raw_failed(long ret)
 {
 	return U(ret) >= U(-4095L);
+}
+
+/* LEN bytes, private and writable. */
+static inline long raw_map(unsigned long len)
+{
+	return raw6(SYS_mmap, 0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static inline void raw_exit(int code)

@@ -37,11 +37,6 @@ static unsigned long limit;
 static const char *argument;
 static struct count_map map;
 
-static long map_raw(unsigned long len)
-{
-	return raw6(SYS_mmap, 0, len, RW, ANON, -1, 0);
-}
-
 static unsigned long own_space(void)
 {
 	if (count_read("/proc/self/smaps", &map))
@@ -54,7 +49,7 @@ static void fill(unsigned long leave)
 {
 	unsigned long room = headroom(limit, 0);
 
-	if (room > leave && raw_failed(map_raw(room - leave)))
+	if (room > leave && raw_failed(raw_map(room - leave)))
 		check(0, "filling up to %lu kB", leave / KIB);
 }
 
@@ -104,7 +99,7 @@ static void child_dies(void)
 	}
 	check(!bad, "30 children in a row take half the limit and die with it (%d refused)", bad);
 	hold("after");
-	check(!raw_failed(map_raw(headroom(limit, 0))), "all of it is there for the parent");
+	check(!raw_failed(raw_map(headroom(limit, 0))), "all of it is there for the parent");
 }
 
 static void *nothing(void *arg)
@@ -121,7 +116,7 @@ static void fork_refused(void)
 	pid_t pid;
 	long ret;
 
-	if (raw_failed(map_raw(limit / 10 * 6)))
+	if (raw_failed(raw_map(limit / 10 * 6)))
 		check(0, "60 %% of the limit");
 	check(fork() == -1 && errno == ENOMEM, "fork: ENOMEM");
 	check(raw0(SYS_fork) == -ENOMEM, "raw fork: ENOMEM");
@@ -194,13 +189,13 @@ static void clone_vm(void)
 	pid_t pid;
 	long p;
 
-	p = map_raw(limit / 2);
+	p = raw_map(limit / 2);
 	check(!raw_failed(p), "half the limit");
 	pid = clone(shares, room + sizeof(room), CLONE_VM | SIGCHLD, NULL);
 	check(pid > 0, "a process in the same address space is free");
 	hold("two tasks, one space");
-	check(!raw_failed(map_raw(limit / 4)), "a quarter more: the space is counted once");
-	check(map_raw(limit / 4) == -ENOMEM, "and another quarter is refused");
+	check(!raw_failed(raw_map(limit / 4)), "a quarter more: the space is counted once");
+	check(raw_map(limit / 4) == -ENOMEM, "and another quarter is refused");
 	kill(pid, SIGKILL);
 	reap(pid);
 	hold("after");
@@ -221,9 +216,9 @@ static void *left_alone(void *arg)
 	if (count_read("/proc/thread-self/smaps", &map))
 		check(0, "smaps of a thread");
 	room = limit - PAGE - count_space(&map);
-	check(map_raw(room + PAGE) == -ENOMEM, "a page too many is refused");
-	check(!raw_failed(map_raw(room)), "what fits is granted");
-	check(map_raw(PAGE) == -ENOMEM, "another page is refused");
+	check(raw_map(room + PAGE) == -ENOMEM, "a page too many is refused");
+	check(!raw_failed(raw_map(room)), "what fits is granted");
+	check(raw_map(PAGE) == -ENOMEM, "another page is refused");
 	hold("at the limit");
 	raw_exit(check_failed);
 	return NULL;
@@ -254,7 +249,7 @@ static void thread_exec(void)
 {
 	pthread_t thread;
 
-	if (raw_failed(map_raw(limit / 10 * 8)))
+	if (raw_failed(raw_map(limit / 10 * 8)))
 		check(0, "80 %% of the limit");
 	pthread_create(&thread, NULL, thread_execs, NULL);
 	for (;;)
@@ -264,8 +259,8 @@ static void thread_exec(void)
 static void after_exec(void)
 {
 	hold("after exec");
-	check(!raw_failed(map_raw(headroom(limit, 0))), "exec gave everything back");
-	check(map_raw(PAGE) == -ENOMEM, "and the limit holds");
+	check(!raw_failed(raw_map(headroom(limit, 0))), "exec gave everything back");
+	check(raw_map(PAGE) == -ENOMEM, "and the limit holds");
 	hold("at the limit");
 }
 
@@ -274,20 +269,20 @@ static void silent(void)
 	pid_t pid[4];
 	int i, n = 0;
 
-	map_raw(limit / 8);
+	raw_map(limit / 8);
 	for (i = 0; i < 4; i++) {
 		pid[i] = silent_child();
 		n += pid[i] > 0;
 	}
 	check(n == 4, "4 children that make no call");
 	hold("held by silent children");
-	check(map_raw(limit / 10 * 6) == -ENOMEM, "what they hold is not there for others");
+	check(raw_map(limit / 10 * 6) == -ENOMEM, "what they hold is not there for others");
 	for (i = 0; i < 4; i++)
 		kill(pid[i], SIGKILL);
 	for (i = 0; i < 4; i++)
 		reap(pid[i]);
 	hold("after");
-	check(!raw_failed(map_raw(limit / 10 * 6)), "it is once they are dead");
+	check(!raw_failed(raw_map(limit / 10 * 6)), "it is once they are dead");
 }
 
 static void zombies(void)
@@ -299,7 +294,7 @@ static void zombies(void)
 	for (i = 0; i < 8; i++) {
 		pid[i] = fork();
 		if (pid[i] == 0)
-			_exit(raw_failed(map_raw(limit / 2)));
+			_exit(raw_failed(raw_map(limit / 2)));
 		waitid(P_PID, pid[i], &info, WEXITED | WNOWAIT);
 		bad += info.si_status;
 	}
@@ -322,7 +317,7 @@ static void daemonize(void)
 		setsid();
 		if (fork() == 0) {
 			pid = getpid();
-			if (raw_failed(map_raw(limit / 2)) || write(told[1], &pid, sizeof(pid)) != sizeof(pid))
+			if (raw_failed(raw_map(limit / 2)) || write(told[1], &pid, sizeof(pid)) != sizeof(pid))
 				_exit(1);
 			raw1(SYS_close, 0);
 			for (;;)
@@ -333,12 +328,12 @@ static void daemonize(void)
 	reap(pid);
 	check(read(told[0], &daemon, sizeof(daemon)) == sizeof(daemon), "a daemon takes half the limit");
 	hold("daemon");
-	check(map_raw(limit / 2) == -ENOMEM, "its half is not there for others");
+	check(raw_map(limit / 2) == -ENOMEM, "its half is not there for others");
 	kill(daemon, SIGKILL);
 	for (c = 0; c < 100 && kill(daemon, 0) == 0; c++)
 		usleep(10000);
 	hold("after");
-	check(!raw_failed(map_raw(limit / 2)), "it is once the daemon is dead");
+	check(!raw_failed(raw_map(limit / 2)), "it is once the daemon is dead");
 }
 
 static void short_lived(void)
@@ -346,7 +341,7 @@ static void short_lived(void)
 	int i, bad = 0;
 	long pid;
 
-	map_raw(limit / 10 * 4);
+	raw_map(limit / 10 * 4);
 	for (i = 0; i < 3000; i++) {
 		pid = raw0(SYS_fork);
 		if (pid == 0)
@@ -372,7 +367,7 @@ static void pid_reuse(void)
 	for (i = 0; i < 200; i++) {
 		pid = raw2(SYS_clone3, &args, sizeof(args));
 		if (pid == 0)
-			raw_exit(raw_failed(map_raw(i % 2 ? limit / 10 * 9 : MIB)));
+			raw_exit(raw_failed(raw_map(i % 2 ? limit / 10 * 9 : MIB)));
 		if (pid != want) {
 			check(pid == -EPERM || pid == -EEXIST, "clone3 with set_tid (%ld)", pid);
 			break;
@@ -384,7 +379,7 @@ static void pid_reuse(void)
 	check(!bad, "a reused pid starts with nothing (%d refused)", bad);
 	pid = raw2(SYS_clone3, &args, sizeof(args));
 	if (pid == 0) {
-		map_raw(5 * MIB);
+		raw_map(5 * MIB);
 		raw1(SYS_close, 0);
 		for (;;)
 			raw0(SYS_pause);
@@ -428,12 +423,12 @@ static void urgent(void)
 	pthread_create(&thread, NULL, urge, &self);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	do {
-		p = map_raw(MIB);
+		p = raw_map(MIB);
 		bad += raw_failed(p);
 		raw2(SYS_munmap, p, MIB);
 		done++;
 		if (done % 50 == 0)
-			bad += map_raw(2 * limit) != -ENOMEM;
+			bad += raw_map(2 * limit) != -ENOMEM;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while (done < 5000 && now.tv_sec - start.tv_sec < 8);
 	stop = 1;
@@ -462,7 +457,7 @@ static void interrupted(void)
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 	for (i = 0; i < 3000; i++) {
-		p = map_raw(256 * KIB);
+		p = raw_map(256 * KIB);
 		odd(raw_failed(p), "mmap", p);
 		p = raw4(SYS_mremap, p, 256 * KIB, 512 * KIB, MREMAP_MAYMOVE);
 		odd(raw_failed(p), "mremap", p);
@@ -501,7 +496,7 @@ static void not_restarted(void)
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 	for (i = 0; i < 5000; i++) {
-		p = map_raw(256 * KIB);
+		p = raw_map(256 * KIB);
 		cut += p == -EINTR;
 		other += raw_failed(p) && p != -EINTR;
 		if (!raw_failed(p))
@@ -520,7 +515,7 @@ static void caller_only(void)
 	int status;
 
 	if (pid == 0) {
-		long ret = map_raw(2 * limit);
+		long ret = raw_map(2 * limit);
 
 		_exit(ret == -ENOMEM ? 9 : 8);
 	}
@@ -538,7 +533,7 @@ static void caller_only(void)
 	else
 		check(1, "ended with status %d", WEXITSTATUS(status));
 	check(kill(other, 0) == 0 && waitpid(other, &status, WNOHANG) == 0, "the other child lives");
-	check(!raw_failed(map_raw(MIB)), "so does the parent");
+	check(!raw_failed(raw_map(MIB)), "so does the parent");
 	kill(other, SIGKILL);
 	reap(other);
 	hold("after");
@@ -591,20 +586,20 @@ static void exec_big(void)
  * refused and what fits must not, whether the execve went well or failed. */
 static int ask_after_exec(unsigned long parts)
 {
-	int refused = raw_failed(map_raw(limit / 100 * parts));
+	int refused = raw_failed(raw_map(limit / 100 * parts));
 
 	return refused == (parts > 40) ? 0 : 1;
 }
 
 static void exec_often(void)
 {
-	char *too_long = (char *)map_raw(256 * KIB); /* no argument may be that long */
+	char *too_long = (char *)raw_map(256 * KIB); /* no argument may be that long */
 	int i, bad = 0, failed = 0;
 
 	if (argument && atoi(argument))
 		_exit(ask_after_exec((unsigned long)atoi(argument)));
 	memset(too_long, 'a', 256 * KIB - 1);
-	map_raw(limit / 100 * 40);
+	raw_map(limit / 100 * 40);
 	for (i = 0; i < 60; i++) {
 		bool fits = i % 2, fails = i % 3 == 2;
 		pid_t pid = fork();
@@ -616,7 +611,7 @@ static void exec_often(void)
 			snprintf(parts, sizeof(parts), "%d", fits ? 40 : 65);
 			execl("/proc/self/exe", "tasks", "exec-often", mib, parts, fails ? too_long : NULL, (char *)NULL);
 			/* The copy of the 40 % is still there. */
-			_exit(fails && raw_failed(map_raw(limit / 100 * (fits ? 4 : 15))) == !fits ? 0 : 2);
+			_exit(fails && raw_failed(raw_map(limit / 100 * (fits ? 4 : 15))) == !fits ? 0 : 2);
 		}
 		bad += pid < 0;
 		if (WEXITSTATUS(reap(pid)))
@@ -638,7 +633,7 @@ static void twins(void)
 	char c;
 
 	/* What comes below this peak is not looked at more than it has to be. */
-	raw2(SYS_munmap, map_raw(room), room);
+	raw2(SYS_munmap, raw_map(room), room);
 	if (pipe(told))
 		return;
 	first = fork();
@@ -649,7 +644,7 @@ static void twins(void)
 	check(raw1(SYS_brk, now + (long)(limit / 10 * 3)) == now + (long)(limit / 10 * 3), "30 %% more by brk");
 	second = fork();
 	if (second == 0) {
-		map_raw(MIB);
+		raw_map(MIB);
 		for (;;)
 			raw0(SYS_pause);
 	}
@@ -678,8 +673,8 @@ static void orphans(void)
 			while (getppid() == pid)
 				usleep(1000);
 			usleep(50000);
-			c = raw_failed(map_raw(limit / 2)) ? 'n' : 'y';
-			c = c == 'y' && map_raw(limit / 2) != -ENOMEM ? 'o' : c;
+			c = raw_failed(raw_map(limit / 2)) ? 'n' : 'y';
+			c = c == 'y' && raw_map(limit / 2) != -ENOMEM ? 'o' : c;
 			if (write(told[1], &c, 1) != 1)
 				_exit(1);
 			_exit(0);
@@ -703,9 +698,9 @@ static void new_pids(void)
 	}
 	pid = fork();
 	if (pid == 0) {
-		if (raw_failed(map_raw(limit / 2)))
+		if (raw_failed(raw_map(limit / 2)))
 			_exit(1);
-		if (map_raw(limit / 2) != -ENOMEM)
+		if (raw_map(limit / 2) != -ENOMEM)
 			_exit(2);
 		if (fork() == 0)
 			_exit(0);
@@ -724,7 +719,7 @@ static void undumpable(void)
 	unsigned long got = 0;
 
 	prctl(PR_SET_DUMPABLE, 0);
-	while (got < 2 * limit && !raw_failed(map_raw(MIB)))
+	while (got < 2 * limit && !raw_failed(raw_map(MIB)))
 		got += MIB;
 	check(got < limit, "an undumpable process stays inside the limit (%lu MiB)", got / MIB);
 	check(got > limit / 2, "and gets what fits (%lu MiB)", got / MIB);
@@ -733,7 +728,7 @@ static void undumpable(void)
 /* As a compiler at run time does: what it has written becomes read-only, and writable again. */
 static void toggled(void)
 {
-	long at = map_raw(8 * MIB);
+	long at = raw_map(8 * MIB);
 	int i, bad = 0;
 
 	raw6(SYS_mmap, 0, 16 * limit, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -742,7 +737,7 @@ static void toggled(void)
 		bad += raw3(SYS_mprotect, at, 8 * MIB, PROT_READ | PROT_WRITE) != 0;
 	}
 	check(!bad, "memory is made read-only and writable again");
-	raw2(SYS_munmap, map_raw(limit / 4), limit / 4);
+	raw2(SYS_munmap, raw_map(limit / 4), limit / 4);
 	hold("after");
 }
 
