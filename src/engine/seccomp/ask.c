@@ -195,6 +195,7 @@ void ask_granted(struct ask *ask)
 	}
 	if (ask->odd)
 		s->odd = s->exact_only = true;
+	space_doubt_sticky(s, ask->writable_pages);
 	ask->t->flight_sticky = ask->sticky;
 	ask->t->flight_most = g->ledger->limit.mode == OVERCOMMIT_NEVER ? larger(ask->most_pages, ask->charge.pages)
 									: ask->charge.pages;

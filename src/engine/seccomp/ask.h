@@ -28,6 +28,7 @@ struct ask {
 	bool (*refine)(struct ask *ask);
 	bool odd;           /* see space.odd */
 	uint64_t sticky;    /* see task.flight_sticky */
+	uint64_t writable_pages; /* that an mprotect makes writable, charged already perhaps */
 	int error;          /* errno of a refusal; 0 with VALUE for brk */
 	int64_t value;
 	bool answer_known;  /* these are the kernel's answer, if nothing changes till it looks */

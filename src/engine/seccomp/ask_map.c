@@ -260,6 +260,7 @@ bool ask_mprotect(struct ask *ask)
 		return false;
 	}
 	ask->charge = (struct charge){ HOLDER_SPACE, pages, RULE_MPROTECT_WRITE };
+	ask->writable_pages = pages;
 	ask->refine = refine_mprotect;
 	return pages > 0;
 }

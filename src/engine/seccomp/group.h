@@ -52,7 +52,7 @@ struct space {
 	bool exact_only; /* data contains what is not charged: only a count tells */
 	bool odd;        /* it may at any time: memory is mapped that statm counts and the rules do not */
 	uint64_t counted_ms, counted_size, counted_data; /* when it was last counted, and statm then */
-	uint64_t counted_sticky; /* sticky as it was counted, while nothing is added */
+	uint64_t counted_sticky; /* of sticky, what was counted and was not made writable since */
 	uint64_t counted_kept; /* sticky and forced then */
 	uint64_t peak_ms; /* when sticky was first doubtful, or last counted for that; 0: never yet */
 	bool steady;          /* the last looks for a peak found the same, */

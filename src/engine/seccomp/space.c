@@ -99,18 +99,25 @@ uint64_t space_kernel_pages(const struct space *s)
 
 /* A program that makes memory read-only and writable again has it in data and in
  * sticky.  The little that a loader makes read-only stays so. */
-static uint64_t sticky_uncounted(const struct space *s)
+uint64_t space_doubtful_sticky(const struct space *s)
 {
 	uint64_t pages = over(s->sticky, s->counted_sticky);
 
 	return pages > STICKY_OF_LOADING ? pages : 0;
 }
 
+void space_doubt_sticky(struct space *s, uint64_t pages)
+{
+	uint64_t loading = smaller(s->counted_sticky, STICKY_OF_LOADING);
+
+	s->counted_sticky = larger(over(s->counted_sticky, pages), loading);
+}
+
 /* A call that was in flight when its space was looked at may be in both figures;
  * so is an image beside the one that has replaced it. */
 uint64_t space_doubtful_pages(const struct space *s)
 {
-	return s->looked_inflight + s->exposed + s->replaced + sticky_uncounted(s) + over(s->exec_image, parts(s));
+	return s->looked_inflight + s->exposed + s->replaced + space_doubtful_sticky(s) + over(s->exec_image, parts(s));
 }
 
 void space_post(struct space *s)
@@ -410,7 +417,7 @@ bool space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 void space_look_for_peak(struct group *g, struct space *s, uint64_t now_ms)
 {
 	space_look(g, s);
-	if (!sticky_uncounted(s) || s->exact_only)
+	if (!space_doubtful_sticky(s) || s->exact_only)
 		return;
 	if (s->peak_ms && now_ms - s->peak_ms < COUNT_HOLDS_MS)
 		return;

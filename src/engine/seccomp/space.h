@@ -23,6 +23,11 @@ uint64_t space_kernel_pages(const struct space *s);
 /* Of these, what may be in them twice, or not be there yet: no peak is made of it. */
 uint64_t space_doubtful_pages(const struct space *s);
 
+/* PAGES of S are about to become writable: of what was counted read-only, so many may
+ * be in data as well from now on.  How much may be so, now. */
+void space_doubt_sticky(struct space *s, uint64_t pages);
+uint64_t space_doubtful_sticky(const struct space *s);
+
 /* T's call, which charges S, is in flight, or is so no more: adds it to the parts, or
  * takes it out.  The second returns how much of it was exposed.  Neither posts. */
 void space_add_flight(struct space *s, struct task *t);
