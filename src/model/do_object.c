@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/shm.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "model/state.h"
 
@@ -62,20 +63,20 @@ void do_resize(struct turn *t)
 	inode->size_bytes = t->op->size;
 }
 
-/* What the seccomp engine asks for: it knows how many pages are there, not which. */
+/* What the seccomp engine asks for: it knows how many pages are there, not which.  A
+ * longer object has more holes under its mappings. */
 static uint64_t estimate(const struct turn *t, uint64_t size_bytes)
 {
 	const struct script_op *op = t->op;
 	const struct inode *inode = &t->m->inode[op->object];
 	uint64_t span = bytes_to_pages(op->size + (op->object_offset & (PAGE_BYTES - 1)));
 	uint64_t holes = inode_holes(t->m, op->object, bytes_to_pages(size_bytes), UINT64_MAX);
-	uint64_t promised = inode_holes(t->m, op->object, bytes_to_pages(inode->size_bytes),
-					inode_mapped_pages(t->m, op->object));
-	uint64_t pages = span < holes ? span : holes;
+	uint64_t mapped = inode_mapped_pages(t->m, op->object), filled = smaller(span, holes);
+	uint64_t promised = inode_holes(t->m, op->object, bytes_to_pages(inode->size_bytes), mapped);
 
 	if (t->m->config.limit.mode != OVERCOMMIT_NEVER)
-		promised = 0;
-	return pages > promised ? pages - promised : 0;
+		return filled;
+	return over(filled + smaller(holes - filled, mapped), promised);
 }
 
 /* All or nothing: shmem_fallocate() takes back what it had added. */

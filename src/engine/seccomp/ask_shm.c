@@ -60,6 +60,30 @@ static void sum_holes(struct ask *ask, const struct object *obj)
 	ask->charge.pages = over(object_holes(obj, ask->size_pages, ask->mapped_pages), obj->reserved);
 }
 
+/* A fallocate fills holes, others perhaps than those that are reserved; and where it
+ * makes the object longer, mappings of it have more of them. */
+static void sum_filled(struct ask *ask, const struct object *obj)
+{
+	uint64_t longer = larger(bytes_to_pages(ask->arg[2] + ask->arg[3]), obj->size_pages);
+	uint64_t filled = object_holes(obj, longer, ask->most_pages), left;
+
+	ask->object_dev = obj->dev;
+	ask->object_ino = obj->ino;
+	ask->size_pages = ask->arg[1] & FALLOC_FL_KEEP_SIZE ? obj->size_pages : longer;
+	ask->mapped_pages = obj->mapped_pages;
+	left = smaller(over(object_holes(obj, ask->size_pages, UINT64_MAX), filled), ask->mapped_pages);
+	/* What is reserved was asked for when it was mapped. */
+	ask->charge.pages = ask->g->ledger->limit.mode == OVERCOMMIT_NEVER ? over(filled + left, obj->reserved) : filled;
+}
+
+static void sum_object(struct ask *ask, const struct object *obj)
+{
+	if (ask->flight == FLIGHT_OBJECT)
+		sum_filled(ask, obj);
+	else
+		sum_holes(ask, obj);
+}
+
 /* What is still mapped of it shows only now: nobody tells of a munmap.  Where the
  * descriptor has gone meanwhile, the call will fail. */
 static bool refine_holes(struct ask *ask)
@@ -70,7 +94,7 @@ static bool refine_holes(struct ask *ask)
 	obj = ask->reserve_fd < 0 ? object_known(ask->g, ask->object_dev, ask->object_ino) : shmem_of(ask, ask->reserve_fd);
 	ask->reserves = obj != NULL;
 	if (obj)
-		sum_holes(ask, obj);
+		sum_object(ask, obj);
 	else
 		ask->charge.pages = 0;
 	return true;
@@ -102,27 +126,22 @@ bool ask_ftruncate(struct ask *ask)
 
 bool ask_fallocate(struct ask *ask)
 {
-	struct object *obj;
-	uint64_t end, size, holes, pages;
+	const struct object *obj;
+	uint64_t end;
 
 	if (ask->arg[1] & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE))
 		return false;
 	obj = shmem_of(ask, (int)ask->arg[0]);
 	if (!obj || __builtin_add_overflow(ask->arg[2], ask->arg[3], &end) || (int64_t)end < 0)
 		return false;
-	size = bytes_to_pages(end);
-	if (size < obj->size_pages)
-		size = obj->size_pages;
-	holes = object_holes(obj, size, UINT64_MAX);
-	pages = ask->most_pages = bytes_to_pages(ask->arg[3] + (ask->arg[2] & (PAGE_BYTES - 1)));
-	if (pages > holes)
-		pages = holes;
+	ask->most_pages = bytes_to_pages(ask->arg[3] + (ask->arg[2] & (PAGE_BYTES - 1)));
+	ask->reserves = true;
+	ask->reserve_fd = (int)ask->arg[0];
 	ask->op = OP_SHMEM;
-	/* What is reserved was asked for when it was mapped. */
-	ask->charge = (struct charge){ HOLDER_OBJECT, over(pages, obj->reserved), RULE_SHMEM_PAGES };
+	ask->charge = (struct charge){ .holder = HOLDER_OBJECT, .rule = RULE_SHMEM_PAGES };
 	ask->flight = FLIGHT_OBJECT;
-	ask->object_dev = obj->dev;
-	ask->object_ino = obj->ino;
+	ask->refine = refine_holes;
 	ask->error = ENOSPC; /* as the kernel's own refusal of a tmpfs page */
+	sum_filled(ask, obj);
 	return true;
 }

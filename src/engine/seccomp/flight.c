@@ -55,6 +55,7 @@ void flight_start(struct group *g, struct task *t, enum flight kind, enum operat
 		space_post(s);
 		break;
 	case FLIGHT_OBJECT:
+		object_reserving(g, t, true);
 		g->objects_netted += t->flight_most - pages;
 		ledger_set(&g->objects_inflight, g->objects_inflight.pages + t->flight_most);
 		break;
@@ -251,6 +252,7 @@ void flight_land(struct group *g, struct task *t)
 		t->promise = NULL;
 		break;
 	case FLIGHT_OBJECT:
+		object_reserving(g, t, false);
 		object_landed(g, t);
 		break;
 	case FLIGHT_EXEC:
@@ -309,12 +311,14 @@ static bool out_of_call(const struct task *t, int look)
 }
 
 /* The counters of a process with one thread have grown by what was granted.  It
- * tells without stopping anybody, also of a thread that has another tracer. */
+ * tells without stopping anybody, also of a thread that has another tracer.  What
+ * moves is in them twice before the call is over. */
 static bool has_grown(struct group *g, const struct task *t)
 {
 	struct space *s = t->proc->space;
 
-	if (t->flight != FLIGHT_SPACE || !t->flight_pages || !space_only_user(t) || s->exact_only)
+	if (t->flight != FLIGHT_SPACE || t->flight_op == OP_MREMAP || !t->flight_pages || !space_only_user(t) ||
+	    s->exact_only)
 		return false;
 	space_look(g, s);
 	if (t->flight_base_known)

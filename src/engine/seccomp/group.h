@@ -44,6 +44,7 @@ struct space {
 	struct kin *kin;           /* its part in a family (family.h); mostly NULL */
 	uint64_t data, landed, inflight, sticky, forced;
 	uint64_t looked_inflight; /* inflight at the last look: of it, some may be in data as well */
+	uint64_t looked_moving; /* pages that mremap moved then: these may be in data twice */
 	uint64_t netted;  /* what calls in flight charge at most beyond what they were asked for */
 	uint64_t exposed; /* of that, by those that were in flight at the last look */
 	uint64_t looks;   /* counts the looks */
@@ -108,7 +109,7 @@ struct task {
 	uint64_t flight_looks;  /* space.looks before it */
 	uint64_t flight_moves;  /* group.moves before it; another number when one was in flight */
 	uint64_t flight_sticky; /* pages that may be charged and not in statm's data afterwards */
-	uint64_t flight_dev, flight_ino; /* of the object that is filled, mapped or resized */
+	uint64_t flight_dev, flight_ino; /* of the memfd or tmpfs file that is filled, mapped or resized; 0 */
 	uint64_t flight_base;   /* what its space had in statm's data before */
 	bool flight_base_known; /* it was read in that same call: no stack has grown since */
 	int32_t flight_nr; /* the call, to recognise it in /proc/TID/syscall */
@@ -155,7 +156,7 @@ struct object {
 	bool by_scan;            /* met in a scan, before the call that made it was over */
 	uint64_t mapped_pages;   /* mapped shared in the group, the same page perhaps several times */
 	uint64_t mapped_least;   /* in a scan: what is believed whatever it finds */
-	uint32_t reserving;      /* calls in flight that map it shared or set its size */
+	uint32_t reserving;      /* calls in flight that map it shared, set its size or fill it */
 	bool seen;               /* mark of a scan */
 	char path[SHMOBJ_PATH];  /* of a named one, to find it when nobody has it open; else "" */
 	LIST_ENTRY(object) entry;

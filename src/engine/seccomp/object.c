@@ -322,7 +322,7 @@ static bool look_everywhere(struct group *g, bool fds)
 	struct maps_look look = { .g = g, .scan = true };
 	const struct space *s;
 	const struct proc *p;
-	bool all = g->moving == 0;
+	bool all = g->moving == 0 && LIST_EMPTY(&g->promises); /* else a child may have what nobody else has */
 
 	LIST_FOREACH(s, &g->spaces, entry) {
 		all &= look_at_maps(s, &look);

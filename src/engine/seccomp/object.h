@@ -37,7 +37,8 @@ uint64_t object_holes(const struct object *obj, uint64_t size_pages, uint64_t ma
 /* OBJ is mapped shared, or has grown while mapped: its holes are reserved. */
 void object_reserve(struct group *g, struct object *obj, uint64_t size_pages, uint64_t mapped_pages);
 
-/* T's call that maps an object shared or sets its size is in flight (BEGINS), or over. */
+/* T's call that maps a memfd or tmpfs file shared, sets its size or fills it is in flight
+ * (BEGINS), or over. */
 void object_reserving(struct group *g, const struct task *t, bool begins);
 
 /* T's granted call that made or grew an object has returned. */
