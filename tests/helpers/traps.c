@@ -10,15 +10,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "clock.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -261,6 +264,63 @@ static void remaps(void)
 	hold("after");
 }
 
+/* Since 6.17 several mappings move at once, and MREMAP_DONTUNMAP charges each of them. */
+static void remaps_several(void)
+{
+	static const struct {
+		int prot, flags;
+	} first[] = { { PROT_READ, ANON }, { RW, MAP_SHARED | MAP_ANONYMOUS }, { RW | PROT_EXEC, ANON } };
+	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	char *at = map_ok(16 * MIB, PROT_NONE, ANON, -1), *to = map_ok(16 * MIB, PROT_NONE, ANON, -1);
+	char *rest = NULL;
+	unsigned long filled = 0, charged;
+	size_t i;
+
+	granted(map_raw(at, MIB, PROT_READ, ANON | MAP_FIXED, -1), "another mapping");
+	if (raw5(SYS_mremap, at, 16 * MIB, 16 * MIB, flags, to) == -EFAULT)
+		return; /* KERNEL < 6.17 */
+	for (i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		raw2(SYS_munmap, rest, filled);
+		granted(map_raw(to, 16 * MIB, PROT_NONE, ANON | MAP_FIXED, -1), "the place is free");
+		granted(map_raw(at, 4 * MIB, first[i].prot, first[i].flags | MAP_FIXED, -1), "the first mapping");
+		granted(map_raw(at + 4 * MIB, 12 * MIB, RW, ANON | MAP_FIXED, -1), "and behind it another");
+		filled = headroom(limit, first[i].flags & MAP_SHARED ? 4 * MIB : 0) - 8 * MIB;
+		rest = map_ok(filled, RW, ANON, -1);
+		refused(raw5(SYS_mremap, at, 16 * MIB, 16 * MIB, flags, to), "MREMAP_DONTUNMAP of both with 8 MiB left");
+		charged = first[i].prot & PROT_EXEC ? 4 * MIB : 8 * MIB;
+		refused(raw5(SYS_mremap, at, 4 * MIB + charged + PAGE, 4 * MIB + charged + PAGE, flags, to), "a page too many");
+		granted(raw5(SYS_mremap, at, 4 * MIB + charged, 4 * MIB + charged, flags, to), "what fits");
+		hold("doubled");
+	}
+}
+
+/* What moves is in the mm counters at both places for a moment, and is charged once. */
+static void moving(void)
+{
+	const double until = now() + 1;
+	long refusals = 0, p, to;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		p = (long)map_ok(limit / 4, RW, ANON, -1);
+		memset((void *)p, 1, limit / 4);
+		to = (long)map_ok(limit / 4, PROT_NONE, ANON, -1);
+		for (;; to ^= p, p ^= to, to ^= p)
+			if (raw5(SYS_mremap, p, limit / 4, limit / 4, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+				_exit(1);
+	}
+	usleep(100000); /* till it has its memory */
+	while (now() < until) {
+		p = map_raw(NULL, limit * 5 / 8, RW, ANON, -1);
+		refusals += raw_failed(p);
+		raw2(SYS_munmap, p, limit * 5 / 8);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	check(!refusals, "what fits is granted while another process moves its memory (%ld refusals)", refusals);
+	hold("after");
+}
+
 static void not_reserved(void)
 {
 	char *p;
@@ -334,6 +394,20 @@ static void newborn(void)
 	hold("mapped");
 }
 
+/* A mapping that is longer than its file can be filled once fallocate has made that longer. */
+static void memfd_lengthened(int fd)
+{
+	char *p = mmap(NULL, limit / 2, RW, MAP_SHARED, fd, 0);
+	char *more = mmap(NULL, 2 * limit, RW, MAP_SHARED, fd, 0);
+
+	check(p != MAP_FAILED && more != MAP_FAILED, "shared maps longer than the file are free");
+	check(fallocate(fd, 0, (off_t)(2 * limit - PAGE), PAGE) < 0, "a page of it is not had where all before it would be");
+	check(!munmap(more, 2 * limit) && !fallocate(fd, 0, (off_t)(limit / 2 - PAGE), PAGE), "the last page of half the limit");
+	refused(map_raw(NULL, limit / 2, RW, ANON, -1), "what lies before that page");
+	memset(p, 1, limit / 2);
+	hold("lengthened and filled");
+}
+
 static void memfd(void)
 {
 	static char data[MIB];
@@ -371,6 +445,8 @@ static void memfd(void)
 	memset(p, 1, limit / 4);
 	hold("mapped");
 	refused(map_raw(NULL, limit / 2 + limit / 4, RW, ANON, -1), "what the holes may still need");
+	check(!munmap(p, limit / 2) && !ftruncate(fd, 0), "truncate");
+	memfd_lengthened(fd);
 }
 
 static void posix_shm(void)
@@ -490,6 +566,8 @@ static const struct trap {
 	{ "mixed", mixed_ranges },
 	{ "zero", dev_zero },
 	{ "remap", remaps },
+	{ "remap-several", remaps_several },
+	{ "moving", moving },
 	{ "noreserve", not_reserved },
 	{ "file", private_file },
 	{ "sysv", sysv },

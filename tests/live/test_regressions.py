@@ -15,8 +15,8 @@ from surety import (MIB, Job, Tap, compare, ends_within_limit, helper, need_live
 
 LIMIT = 128
 
-TRAPS = ["strict", "break", "fixed", "credit", "none", "escape", "mixed", "zero", "remap", "noreserve", "file",
-         "sysv", "memfd", "posixshm", "stack", "growsdown", "huge", "race"]
+TRAPS = ["strict", "break", "fixed", "credit", "none", "escape", "mixed", "zero", "remap", "remap-several", "moving",
+         "noreserve", "file", "sysv", "memfd", "posixshm", "stack", "growsdown", "huge", "race"]
 TASKS = ["child-dies", "fork-refused", "dont-fork", "clone3", "clone-vm", "leader-exits", "thread-exec", "silent",
          "zombies", "daemon", "short-lived", "pid-reuse", "urgent", "interrupted", "not-restarted", "break-exec", "exec-often",
          "orphans", "twins",

@@ -268,21 +268,44 @@ bool ask_mprotect(struct ask *ask)
 struct remap {
 	const struct ask *ask;
 	struct charge charge;
-	bool found;
+	bool found, several;
 };
 
-static int find_remapped(void *ctx, const struct vma *vma, const char *name)
+/* Whether VMA has the first byte of the range that moves, and the whole of it. */
+static bool has_first(const struct ask *ask, const struct vma *vma)
+{
+	return ask->arg[0] >= vma->start && ask->arg[0] < vma->end;
+}
+
+static bool has_all(const struct ask *ask, const struct vma *vma)
+{
+	return has_first(ask, vma) && ask->end <= vma->end;
+}
+
+/* KERNEL >= 6.17: of several mappings each is one that moves, and charged as such. */
+static int sum_remapped(void *ctx, const struct vma *vma, const char *name)
 {
 	struct remap *remap = ctx;
 	const struct ask *ask = remap->ask;
+	uint64_t overlap = vma ? pages_to_bytes(overlap_pages(ask, vma)) : 0;
+	struct charge part;
 
 	(void)name;
-	if (!vma)
-		remap->found = false;
-	if (!vma || ask->arg[0] < vma->start || ask->arg[0] >= vma->end)
+	if (!vma) {
+		remap->charge = (struct charge){ HOLDER_SPACE, 0, RULE_MREMAP_FREE };
+		remap->found = remap->several = false;
 		return 0;
-	remap->charge = rules_mremap(mode_of(ask), vma, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
-	remap->found = true;
+	}
+	remap->found |= has_first(ask, vma);
+	if (has_all(ask, vma)) {
+		remap->charge = rules_mremap(mode_of(ask), vma, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
+	} else if (overlap) {
+		part = rules_mremap(mode_of(ask), vma, overlap, overlap, (int)ask->arg[3]);
+		part.pages += remap->charge.pages;
+		if (part.pages)
+			remap->charge = part;
+		remap->several = true;
+	}
 	return 0;
 }
 
@@ -292,10 +315,11 @@ static bool refine_mremap(struct ask *ask)
 	struct remap remap = { .ask = ask };
 
 	ask->hole_pages = 0;
-	if (!space_count(ask->g, ask->t->proc->space, find_remapped, &remap))
+	if (!space_count(ask->g, ask->t->proc->space, sum_remapped, &remap))
 		return false;
 	if (remap.found) {
 		ask->charge = remap.charge;
+		ask->hole_pages = remap.several && !(ask->arg[3] & MREMAP_FIXED); /* fails as over a hole */
 	} else if (others_run(ask)) {
 		ask->charge.pages = ask->most_pages;
 		ask->hole_pages = 1;
@@ -357,13 +381,14 @@ bool ask_mremap(struct ask *ask)
 {
 	uint64_t more = ask->g->has_shmem ? remap_more(ask) : 0;
 	struct vma vma = { 0 };
-	bool known;
+	bool whole;
 
+	set_range(ask, ask->arg[0], ask->arg[1]);
 	ask->op = OP_MREMAP;
 	ask->flight = FLIGHT_SPACE; /* also where it asks for nothing: who reads the mappings may miss one that moves */
 	ask->charge = rules_mremap(mode_of(ask), NULL, ask->arg[1], ask->arg[2], (int)ask->arg[3]);
-	known = (ask->charge.pages || more) && find_vma(ask, &vma);
-	if (vma.flags & VMA_SHARED) {
+	whole = (ask->charge.pages || more) && find_vma(ask, &vma) && has_all(ask, &vma);
+	if (whole && (vma.flags & VMA_SHARED)) {
 		if (ask_remap_reserve(ask, &vma, more))
 			return true;
 		ask->charge.pages = 0; /* the object holds the charge, and does not grow */
@@ -372,7 +397,7 @@ bool ask_mremap(struct ask *ask)
 		ask_granted(ask);
 		return false;
 	}
-	if (!known || !(vma.flags & VMA_WRITE))
+	if (!whole || !(vma.flags & VMA_WRITE))
 		ask->sticky = ask->charge.pages; /* it may be read-only and charged: not in statm's data */
 	ask->refine = refine_mremap;
 	return true;

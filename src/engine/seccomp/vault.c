@@ -133,7 +133,7 @@ static bool hopeless(const struct ask *ask, const struct requester *who)
 		return false;
 	LIST_FOREACH(s, &ask->g->spaces, entry) {
 		if (!s->odd && !s->unreadable)
-			least += s->kin ? family_least(s) : s->data;
+			least += over(s->kin ? family_least(s) : s->data, s->looked_moving);
 		if (!s->odd && s != ask->t->proc->space && space_counted_lately(s))
 			least += s->sticky + s->forced;
 	}
