@@ -162,14 +162,15 @@ static bool admit_move(struct turn *t, const struct mm_vma *vma, const struct ch
 	return false;
 }
 
-/* MREMAP_FIXED has unmapped the target before it asks; a supervisor refuses first. */
+/* MREMAP_FIXED has unmapped the target before it asks; a supervisor refuses first, where
+ * the move does not fail for its range. */
 static bool clear_target(struct turn *t, const struct remap *r)
 {
 	struct mm *mm = &t->p->mm;
 	const struct mm_vma *old = &mm->vma[mm_find(mm, r->old.start)];
 	struct charge charge = remap_charge(t, old, r);
 
-	if (as_seccomp(t->m) && charge.pages && !turn_admit(t, mm, charge.rule, charge.pages))
+	if (as_seccomp(t->m) && charge.pages && old->end >= r->old.end && !turn_admit(t, mm, charge.rule, charge.pages))
 		return false;
 	if (!admit_more(t, old, r))
 		return false;

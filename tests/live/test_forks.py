@@ -120,6 +120,7 @@ if pid == 0:
 up("forked")
 for i in range(0, 10 << 20, 4096):
     m[i] = 2
+    if i % (256 << 10) == 0: time.sleep(.001)  # a fast writer might be given more, ahead of need
 up("written")
 os.kill(pid, 9)
 os.waitpid(pid, 0)
