@@ -237,7 +237,7 @@ bool vault_look_for_peak(struct ask *ask)
 		s->replaced_calls--;
 		return false;
 	}
-	if (!s->exact_only && (s->landed || s->image_unsure || space_doubtful_sticky(s))) {
+	if (!s->exact_only && (s->landed || s->looked_moving || s->image_unsure || space_doubtful_sticky(s))) {
 		if (s->steady && s->steady_op == ask->op && s->steady_pages == ask->charge.pages && group_coin(g))
 			return false;
 		space_look_for_peak(g, s, ask->t->seen_ms);
