@@ -213,10 +213,13 @@ def check_filesystems(tap):
 def check_selection(tap):
     child = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 61 & wait"], preexec_fn=os.setsid)
     try:
-        while len(rows(ps(str(child.pid)), "process")) < 3:
-            pass
-        found = ps(str(child.pid))
-        tap.equal(sorted(r["comm"] for r in rows(found, "process")), ["sh", "sleep", "sleep"], "a process and its children")
+        wanted = ["sh", "sleep", "sleep"]
+        for _ in range(200):
+            found = ps(str(child.pid))
+            commands = sorted(r["comm"] for r in rows(found, "process"))
+            if commands == wanted:
+                break
+        tap.equal(commands, wanted, "a process and its children")
         tap.ok(not rows(found, "host") and not rows(found, "object"), "the host is left out of a part of it")
         tree = subprocess.run([SURETY, "ps", "--tree", str(child.pid)], capture_output=True).stdout.decode()
         tap.ok(tree.count("    sleep") == 2, "--tree indents", tree)
