@@ -242,7 +242,7 @@ start = time.monotonic()
 pid = os.fork()
 if pid == 0:
     os.sched_setaffinity(0, {cpu})
-    os.nice(19)
+    os.nice(12)  # some 2 % of that processor
     while time.process_time() < 0.006:
         pass
     os.execv("/bin/true", ["true"])
