@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from surety import KIB, MIB, PAGE, SURETY, Tap, helper  # noqa: E402
+from surety import KIB, MIB, PAGE, SURETY, Tap, helper, wait_until  # noqa: E402
 
 NOBODY = 65534
 libc = ctypes.CDLL(None, use_errno=True)
@@ -213,13 +213,9 @@ def check_filesystems(tap):
 def check_selection(tap):
     child = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 61 & wait"], preexec_fn=os.setsid)
     try:
-        wanted = ["sh", "sleep", "sleep"]
-        for _ in range(200):
-            found = ps(str(child.pid))
-            commands = sorted(r["comm"] for r in rows(found, "process"))
-            if commands == wanted:
-                break
-        tap.equal(commands, wanted, "a process and its children")
+        wait_until(lambda: [r["comm"] for r in rows(ps(str(child.pid)), "process")].count("sleep") == 2, 10)
+        found = ps(str(child.pid))
+        tap.equal(sorted(r["comm"] for r in rows(found, "process")), ["sh", "sleep", "sleep"], "a process and its children")
         tap.ok(not rows(found, "host") and not rows(found, "object"), "the host is left out of a part of it")
         tree = subprocess.run([SURETY, "ps", "--tree", str(child.pid)], capture_output=True).stdout.decode()
         tap.ok(tree.count("    sleep") == 2, "--tree indents", tree)
