@@ -271,7 +271,7 @@ struct remap {
 	bool found, several;
 };
 
-/* Whether VMA has the first byte of the range that moves, and the whole of it. */
+/* Whether VMA has the first byte of what mremap moves, and the whole of it. */
 static bool has_first(const struct ask *ask, const struct vma *vma)
 {
 	return ask->arg[0] >= vma->start && ask->arg[0] < vma->end;
@@ -330,7 +330,7 @@ static bool refine_mremap(struct ask *ask)
 }
 
 struct at {
-	uint64_t addr;
+	const struct ask *ask;
 	struct vma *ret;
 };
 
@@ -339,7 +339,7 @@ static int find_at(void *ctx, const struct vma *vma, const char *name)
 	const struct at *at = ctx;
 
 	(void)name;
-	if (at->addr < vma->start || at->addr >= vma->end)
+	if (!has_first(at->ask, vma))
 		return 0;
 	*at->ret = *vma;
 	return 1;
@@ -348,7 +348,7 @@ static int find_at(void *ctx, const struct vma *vma, const char *name)
 /* What is mapped at the address; true when it is known. */
 static bool find_vma(const struct ask *ask, struct vma *ret)
 {
-	struct at at = { ask->arg[0], ret };
+	struct at at = { ask, ret };
 	int r = vma_at(ask->t->tid, ask->arg[0], ret);
 
 	/* KERNEL < 6.11: read for what nobody else tells. */

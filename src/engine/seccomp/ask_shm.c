@@ -54,8 +54,6 @@ static struct object *shmem_of(struct ask *ask, int fd)
 
 static void sum_holes(struct ask *ask, const struct object *obj)
 {
-	ask->object_dev = obj->dev;
-	ask->object_ino = obj->ino;
 	ask->mapped_pages = obj->mapped_pages + ask->maps_pages;
 	ask->charge.pages = over(object_holes(obj, ask->size_pages, ask->mapped_pages), obj->reserved);
 }
@@ -67,8 +65,6 @@ static void sum_filled(struct ask *ask, const struct object *obj)
 	uint64_t longer = larger(bytes_to_pages(ask->arg[2] + ask->arg[3]), obj->size_pages);
 	uint64_t filled = object_holes(obj, longer, ask->most_pages), left;
 
-	ask->object_dev = obj->dev;
-	ask->object_ino = obj->ino;
 	ask->size_pages = ask->arg[1] & FALLOC_FL_KEEP_SIZE ? obj->size_pages : longer;
 	ask->mapped_pages = obj->mapped_pages;
 	left = smaller(over(object_holes(obj, ask->size_pages, UINT64_MAX), filled), ask->mapped_pages);
@@ -78,6 +74,8 @@ static void sum_filled(struct ask *ask, const struct object *obj)
 
 static void sum_object(struct ask *ask, const struct object *obj)
 {
+	ask->object_dev = obj->dev;
+	ask->object_ino = obj->ino;
 	if (ask->flight == FLIGHT_OBJECT)
 		sum_filled(ask, obj);
 	else
@@ -110,7 +108,7 @@ void ask_holes(struct ask *ask, const struct object *obj, int fd, uint64_t size_
 	ask->charge = (struct charge){ .holder = HOLDER_OBJECT, .rule = RULE_SHMEM_RESERVE };
 	ask->flight = FLIGHT_RESERVE;
 	ask->refine = refine_holes;
-	sum_holes(ask, obj);
+	sum_object(ask, obj);
 }
 
 /* A new size charges nothing; under a mapping it opens holes. */
@@ -142,6 +140,6 @@ bool ask_fallocate(struct ask *ask)
 	ask->flight = FLIGHT_OBJECT;
 	ask->refine = refine_holes;
 	ask->error = ENOSPC; /* as the kernel's own refusal of a tmpfs page */
-	sum_filled(ask, obj);
+	sum_object(ask, obj);
 	return true;
 }

@@ -44,9 +44,11 @@ struct space {
 	struct kin *kin;           /* its part in a family (family.h); mostly NULL */
 	uint64_t data, landed, inflight, sticky, forced;
 	uint64_t looked_inflight; /* inflight at the last look: of it, some may be in data as well */
-	uint64_t looked_moving; /* pages that mremap moved then: these may be in data twice */
+	uint64_t looked_moving; /* moving then: of it, some may be in data twice */
 	uint64_t netted;  /* what calls in flight charge at most beyond what they were asked for */
 	uint64_t exposed; /* of that, by those that were in flight at the last look */
+	uint32_t movers; /* mremap calls in flight */
+	uint64_t moving; /* pages that they move: till it is over the kernel may have them in data twice */
 	uint64_t looks;   /* counts the looks */
 	uint64_t looked_call; /* group.notifications at the last one */
 	uint64_t exec_image; /* an execve is in flight whose image may need so much: no less is held */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/arith.h"
 #include "base/bytes.h"
 #include "engine/seccomp/flight.h"
 #include "engine/seccomp/object.h"
@@ -129,11 +130,8 @@ static uint64_t unsure(const struct group *g)
 	uint64_t pages = g->promised.pages + g->objects_held.pages + g->objects_inflight.pages;
 	const struct space *s;
 
-	LIST_FOREACH(s, &g->spaces, entry) {
-		pages += s->landed + s->inflight;
-		if (s->sticky > s->counted_sticky)
-			pages += s->sticky - s->counted_sticky;
-	}
+	LIST_FOREACH(s, &g->spaces, entry)
+		pages += s->landed + s->inflight + over(s->sticky, s->counted_sticky);
 	return pages;
 }
 

@@ -37,6 +37,10 @@ void space_add_flight(struct space *s, struct task *t)
 {
 	s->inflight += t->flight_pages + t->flight_sticky;
 	s->netted += t->flight_most - t->flight_pages;
+	if (t->flight_op == OP_MREMAP) {
+		s->movers++;
+		s->moving += bytes_to_pages(t->flight_arg1);
+	}
 	t->flight_looks = s->looks;
 }
 
@@ -48,6 +52,10 @@ uint64_t space_remove_flight(struct space *s, const struct task *t)
 	s->inflight -= t->flight_pages + t->flight_sticky;
 	s->netted -= netted;
 	s->exposed -= exposed;
+	if (t->flight_op == OP_MREMAP) {
+		s->movers--;
+		s->moving -= bytes_to_pages(t->flight_arg1);
+	}
 	return exposed;
 }
 
@@ -206,40 +214,15 @@ static void space_is_gone(struct space *s)
 	space_post(s);
 }
 
-/* Whether a mapping of S is being moved.  Adds to *RET_PAGES (may be NULL) how much: for a
- * moment the kernel counts it in data at both places, and it charges it once. */
-static bool is_moving(const struct group *g, const struct space *s, uint64_t *ret_pages)
-{
-	const struct proc *p;
-	const struct task *t;
-	bool ret = false;
-
-	if (!g->moving)
-		return false;
-	LIST_FOREACH(p, &s->procs, in_space) {
-		LIST_FOREACH(t, &p->tasks, in_proc) {
-			if (t->flight != FLIGHT_SPACE || t->flight_op != OP_MREMAP)
-				continue;
-			ret = true;
-			if (ret_pages)
-				*ret_pages = add_saturating(*ret_pages, bytes_to_pages(t->flight_arg1));
-		}
-	}
-	return ret;
-}
-
 /* What the calls in flight were found to replace may be gone from what was read. */
 static void looked(struct space *s)
 {
-	const struct group *g = LIST_FIRST(&s->procs)->group;
-
 	s->landed = s->replaced = 0;
 	s->looked_inflight = s->inflight;
-	s->looked_moving = 0;
-	(void)is_moving(g, s, &s->looked_moving);
+	s->looked_moving = s->moving;
 	s->exposed = s->netted;
 	s->looks++;
-	s->looked_call = g->notifications;
+	s->looked_call = LIST_FIRST(&s->procs)->group->notifications;
 }
 
 static void take_statm(struct space *s, const struct statm *m)
@@ -364,7 +347,7 @@ static int count_once(struct count *count, pid_t tid)
  * file is read may end: then another's is.  Returns 1 when the reading holds
  * together, 0 when it does not, -ESRCH when the memory is gone, -EAGAIN when nothing
  * could be read, not even the counters, or -errno of smaps. */
-static int count_steady(const struct group *g, const struct space *s, struct count *count, struct statm *ret)
+static int count_steady(const struct space *s, struct count *count, struct statm *ret)
 {
 	struct statm before;
 	pid_t tid;
@@ -385,7 +368,7 @@ static int count_steady(const struct group *g, const struct space *s, struct cou
 			return tid ? -EAGAIN : -ESRCH;
 		/* Quiet and still different: the kernel counts what we do not know of, unless
 		 * a mapping moved each time, which the counters do not show. */
-		if (before.data == ret->data && (count->in_data == ret->data || (i >= COUNT_QUIET && !is_moving(g, s, NULL))))
+		if (before.data == ret->data && (count->in_data == ret->data || (i >= COUNT_QUIET && !s->movers)))
 			return 1;
 	}
 	return 0;
@@ -400,7 +383,7 @@ bool space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 
 	if (s->outside)
 		return false;
-	r = count_steady(g, s, &count, &m);
+	r = count_steady(s, &count, &m);
 	if (r == -ESRCH) {
 		space_is_gone(s);
 		return false;
@@ -412,7 +395,7 @@ bool space_count(struct group *g, struct space *s, vma_fn *each, void *ctx)
 		take_statm(s, &m); /* denied, or never at rest: the counters stand */
 		return false;
 	}
-	least = is_moving(g, s, NULL); /* it may be missed: where it is read-only, no counter shows it */
+	least = s->movers > 0; /* what moves may be missed: where it is read-only, no counter shows it */
 	s->data = count.held_in_data;
 	s->sticky = s->counted_sticky = larger(count.held - count.held_in_data, least ? s->sticky : 0);
 	s->forced = larger(count.forced, least ? s->forced : 0);
